@@ -1,0 +1,1 @@
+"""Cohort tables: checks, splitting, description, simulation."""

@@ -1,0 +1,1 @@
+"""The nouns that flow through a study: numpy, pandas and pydantic only."""

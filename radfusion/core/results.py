@@ -1,0 +1,312 @@
+"""Results: what a study found, as data. Every number of a report is read from here.
+
+All classes are frozen pydantic models, so that ``radfusion schema results`` is derived from them. A number that cannot
+be estimated is ``None`` with a reason; NaN and infinity are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from radfusion.errors import RunError
+
+__all__ = [
+    "AuditFinding",
+    "ClassifierTrial",
+    "Comparison",
+    "Confusion",
+    "Curve",
+    "Estimate",
+    "Exclusion",
+    "FeatureSource",
+    "FittedModel",
+    "OutputFile",
+    "Provenance",
+    "SelectedFeature",
+    "Selection",
+    "SelectionStep",
+    "SetSummary",
+    "StudyFacts",
+    "StudyResults",
+    "Threshold",
+]
+
+
+class _Noun(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class Estimate(_Noun):
+    """One estimated number with its interval.
+
+    ``class_`` (``"class"`` in JSON) is the class against the rest, or None where the metric concerns all classes.
+    ``reason`` says why a value or an interval is not estimable.
+    """
+
+    metric: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+    method: str = "none"
+    se: float | None = None
+    n: int = 0
+    n_pos: int | None = None
+    n_patients: int | None = None
+    model: str = ""
+    set: str = ""
+    class_: str | None = Field(default=None, alias="class")
+    reason: str | None = None
+
+
+class Comparison(_Noun):
+    """One test between two models (or of one model against a reference value).
+
+    ``models`` are (a, b) and ``difference`` is a minus b. ``role`` is primary, secondary or exploratory; adjusted P
+    values are within ``family``.
+    """
+
+    test: str
+    metric: str
+    difference: float | None
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+    statistic: float | None = None
+    df: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    adjustment: str = "none"
+    family: str = ""
+    role: Literal["primary", "secondary", "exploratory"] = "exploratory"
+    paired: bool = True
+    models: tuple[str, str] = ("", "")
+    values: tuple[float | None, float | None] = (None, None)
+    set: str = ""
+    class_: str | None = Field(default=None, alias="class")
+    n: int = 0
+    n_patients: int | None = None
+    reason: str | None = None
+
+
+class Curve(_Noun):
+    """A plotted curve: ``kind`` is ``"roc"`` (x: 1 - specificity, y: sensitivity), ..."""
+
+    kind: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    model: str = ""
+    set: str = ""
+    class_: str | None = Field(default=None, alias="class")
+
+
+class Confusion(_Noun):
+    """Counts: rows are reference classes, columns predicted classes, in the order of ``classes``."""
+
+    model: str
+    set: str
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class Threshold(_Noun):
+    """A decision threshold on the probability of one class, and the data that fixed it."""
+
+    model: str
+    class_: str = Field(alias="class")
+    value: float | None
+    rule: str
+    fitted_on: str
+    reason: str | None = None
+
+
+class Exclusion(_Noun):
+    """A case that was left out, by whom and why."""
+
+    case: str
+    stage: str
+    reason: str
+
+
+class AuditFinding(_Noun):
+    """One line of the study's audit; codes are those of the guide's error table (``RF01`` ...)."""
+
+    code: str
+    verdict: Literal["pass", "warn", "fail", "not_applicable", "acknowledged"]
+    message: str
+    evidence: dict[str, Any] = Field(default_factory=dict)
+
+
+class SetSummary(_Noun):
+    """Counts of one set."""
+
+    name: str
+    role: str
+    n_cases: int
+    n_patients: int
+    n_by_class: dict[str, int]
+    centres: tuple[str, ...] = ()
+
+
+class FeatureSource(_Noun):
+    """One source of features.
+
+    ``available`` is False for a source that was asked for but could not be had; ``reason`` then says why, and no arm
+    uses it. ``health`` holds measured facts such as the share of the first principal component.
+    """
+
+    name: str
+    kind: str
+    n_features: int
+    available: bool = True
+    reason: str | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+    weights: dict[str, Any] | None = None
+    health: dict[str, float] = Field(default_factory=dict)
+
+
+class SelectionStep(_Noun):
+    """One step of cleaning or selection with the number of features before and after."""
+
+    name: str
+    n_in: int
+    n_out: int
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class SelectedFeature(_Noun):
+    """A feature of a signature.
+
+    ``coefficients`` are those of the LASSO per class on the standardised scale, ``mean`` and ``scale`` those of the
+    training set, ``fold_frequency`` the share of training folds that selected it.
+    """
+
+    feature: str
+    coefficients: dict[str, float]
+    mean: float
+    scale: float
+    fold_frequency: float
+
+
+class Selection(_Noun):
+    """What was selected for one arm, on the training set only."""
+
+    arm: str
+    fitted_on: str
+    n_cases: int
+    steps: tuple[SelectionStep, ...]
+    signature: tuple[SelectedFeature, ...]
+    intercepts: dict[str, float] = Field(default_factory=dict)
+    lambda_: dict[str, float] = Field(default_factory=dict, alias="lambda")
+    deviance: tuple[dict[str, float], ...] = ()
+    coefficient_path: tuple[dict[str, Any], ...] = ()
+
+
+class ClassifierTrial(_Noun):
+    """One setting of one classifier and its score on training out-of-fold predictions."""
+
+    hyperparameters: dict[str, Any]
+    score: float
+
+
+class FittedModel(_Noun):
+    """One model: an arm (which features, which fusion) with a classifier.
+
+    ``cv_macro_auc`` is on training out-of-fold predictions with the whole chain repeated in every fold.
+    ``best_of_arm`` and ``final`` were decided on it alone.
+    """
+
+    model: str
+    arm: str
+    classifier: str
+    fusion: Literal["none", "early", "late"]
+    sources: tuple[str, ...]
+    hyperparameters: dict[str, Any]
+    trials: tuple[ClassifierTrial, ...] = ()
+    cv_macro_auc: float
+    best_of_arm: bool = False
+    final: bool = False
+    parts: tuple[str, ...] = ()
+
+
+class StudyFacts(_Noun):
+    """What the study file says about the study."""
+
+    title: str
+    kind: str
+    seed: int
+    classes: tuple[str, ...]
+    class_names: dict[str, str] = Field(default_factory=dict)
+    unit: str = "case"
+    statements: dict[str, str | None] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class OutputFile(_Noun):
+    """A file of the run directory and its SHA-256."""
+
+    path: str
+    sha256: str
+
+
+class Provenance(_Noun):
+    """What made the results: versions, inputs, machine. No time and no path, so that equal runs give equal bytes."""
+
+    radfusion: str
+    python: str
+    platform: str
+    processor: str
+    packages: dict[str, str]
+    study_sha256: str
+    cohort_sha256: str
+    images_sha256: str
+    device: str = "cpu"
+
+
+class StudyResults(_Noun):
+    """Everything a study found.
+
+    ``primary_set`` is the set of the declared primary comparison; ``final_model`` the model chosen on training folds.
+    """
+
+    schema_version: Literal["1"] = "1"
+    study: StudyFacts
+    sets: tuple[SetSummary, ...]
+    exclusions: tuple[Exclusion, ...] = ()
+    sources: tuple[FeatureSource, ...] = ()
+    selections: tuple[Selection, ...] = ()
+    models: tuple[FittedModel, ...] = ()
+    final_model: str = ""
+    thresholds: tuple[Threshold, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+    audit: tuple[AuditFinding, ...] = ()
+    files: tuple[OutputFile, ...] = ()
+    provenance: Provenance
+
+    def to_json(self) -> str:
+        """JSON text, keys in the order of the schema, numbers unrounded."""
+        return self.model_dump_json(by_alias=True, indent=1) + "\n"
+
+    @classmethod
+    def read(cls, run: str | Path) -> StudyResults:
+        """Read ``results.json`` of a run directory (or the file itself).
+
+        Raises
+        ------
+        RunError
+            When there is none, or it is not of this schema.
+        """
+        path = Path(run)
+        path = path / "results.json" if path.is_dir() else path
+        if not path.is_file():
+            raise RunError(f"{path}: no such file; a finished run directory holds results.json")
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValueError as error:
+            raise RunError(f"{path}: not a results file of schema version 1: {error}") from error

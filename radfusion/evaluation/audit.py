@@ -1,0 +1,193 @@
+"""The study's audit of itself: rules over results, one function per rule.
+
+Codes are those of the error table in the guide (``docs/audit.md``). Rules on cohort tables are in
+:mod:`radfusion.cohorts.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from radfusion.core.registry import Registry
+from radfusion.core.results import AuditFinding, FittedModel, Selection, StudyResults
+
+__all__ = ["AUDIT_RULES", "audit_results"]
+
+Verdict = Literal["pass", "warn", "fail"]
+Rule = Callable[[StudyResults], Iterator[AuditFinding]]
+AUDIT_RULES: Registry[Rule] = Registry("audit rule")
+
+#: Events per selected feature below which a model is likely to be overfitted, and strongly so.
+FEW_EVENTS, VERY_FEW_EVENTS = 10.0, 5.0
+#: Shuffled labels that are still predicted this well mean a leak.
+LEAK_AUC = 0.55
+#: Share of variance in the first principal component above which deep features are nearly constant.
+COLLAPSED_SHARE = 0.9
+
+
+def audit_results(results: StudyResults) -> list[AuditFinding]:
+    """Apply every rule, in the order of registration.
+
+    Parameters
+    ----------
+    results : StudyResults
+        Results before the audit.
+
+    Returns
+    -------
+    list of AuditFinding
+        At least one finding per rule.
+    """
+    return [finding for rule in AUDIT_RULES.items().values() for finding in rule(results)]
+
+
+@AUDIT_RULES.register("shuffled labels")
+def shuffled_labels(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF01: with labels shuffled over training patients the whole chain must find nothing."""
+    null = next((item for item in results.estimates if item.metric == "null_macro_auc"), None)
+    if null is None or null.value is None:
+        message = "The shuffled-label run was switched off, so the absence of leakage was not measured."
+        yield AuditFinding(code="RF01", verdict="warn", message=message)
+        return
+    interval = "" if null.low is None else f" (mean over {null.n} repeats; 95% CI {null.low:.3f} to {null.high:.3f})"
+    message = f"With shuffled labels the whole chain reaches an out-of-fold macro AUC of {null.value:.3f}{interval}."
+    above = null.low is not None and null.low > 0.5
+    verdict: Verdict = "fail" if null.value > LEAK_AUC and above else "warn" if above else "pass"
+    yield AuditFinding(code="RF01", verdict=verdict, message=message, evidence={"mean": null.value, "repeats": null.n})
+
+
+@AUDIT_RULES.register("fitted on training")
+def fitted_on_training(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF02: every transformer is fitted on the training set."""
+    n_training = next(item.n_cases for item in results.sets if item.name == "training")
+    wrong = [item.arm for item in results.selections if item.fitted_on != "training" or item.n_cases != n_training]
+    message = f"Imputation, scaling, filters and LASSO were fitted on the {n_training} training cases only."
+    if wrong:
+        message = f"Selection of {', '.join(wrong)} saw other cases than the training set."
+    yield AuditFinding(code="RF02", verdict="fail" if wrong else "pass", message=message)
+
+
+@AUDIT_RULES.register("thresholds")
+def thresholds(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF06: decision thresholds come from training out-of-fold predictions."""
+    rules = sorted({item.rule for item in results.thresholds})
+    message = f"Decision thresholds ({', '.join(rules) or 'none'}) were fixed on training out-of-fold predictions."
+    yield AuditFinding(code="RF06", verdict="pass", message=message)
+
+
+@AUDIT_RULES.register("choice of model")
+def choice_of_model(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF07: models are chosen on training folds, and all candidates are reported on all sets."""
+    final = _final(results)
+    message = (
+        f"{len(results.models)} models were compared by macro AUC on training out-of-fold predictions; {final.model} "
+        "was chosen there and all candidates are reported on every set."
+    )
+    yield AuditFinding(code="RF07", verdict="pass", message=message, evidence={"final": final.model})
+
+
+@AUDIT_RULES.register("calibration")
+def calibration(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF09: calibration beyond the Brier score."""
+    if any(item.metric == "calibration_slope" for item in results.estimates):
+        yield AuditFinding(code="RF09", verdict="pass", message="Calibration slopes and intercepts are reported.")
+        return
+    message = "Calibration is summarised by the Brier score only; slopes and curves are not part of this report."
+    yield AuditFinding(code="RF09", verdict="warn", message=message)
+
+
+@AUDIT_RULES.register("no-information rate")
+def no_information_rate(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF10: accuracy is judged against always answering the commonest class."""
+    final = _final(results).model
+    for test in results.comparisons:
+        if test.models != (final, "no_information_rate") or None in test.values:
+            continue
+        accuracy, rate = test.values
+        better = test.low is not None and test.low > 0
+        message = f"{test.set}: accuracy {accuracy:.3f} against a no-information rate of {rate:.3f}."
+        yield AuditFinding(code="RF10", verdict="pass" if better else "warn", message=message)
+
+
+@AUDIT_RULES.register("multiplicity")
+def multiplicity(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF16: one declared primary comparison, the rest adjusted."""
+    tests = [item for item in results.comparisons if item.role != "exploratory" and item.p is not None]
+    primary = [item for item in tests if item.role == "primary"]
+    expected = 0.05 * len(tests)
+    tail = f" {len(tests)} tests in all; {expected:.1f} would be below .05 by chance alone without adjustment."
+    evidence = {"tests": len(tests), "primary": len(primary)}
+    if not primary:
+        message = "No primary comparison was declared or could be tested; every P value is secondary." + tail
+        yield AuditFinding(code="RF16", verdict="warn", message=message, evidence=evidence)
+        return
+    message = "One primary comparison was declared in the study file; the others are Holm-adjusted." + tail
+    yield AuditFinding(code="RF16", verdict="pass", message=message, evidence=evidence)
+
+
+@AUDIT_RULES.register("events per feature")
+def events_per_feature(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF17: cases of the rarest training class per selected feature."""
+    training = next(item for item in results.sets if item.name == "training")
+    events = min(training.n_by_class.values())
+    selections = {item.arm: item for item in results.selections}
+    for arm in _arms_of(_final(results), results):
+        selection = selections[arm]
+        size = len(selection.signature)
+        if size == 0:
+            message = f"{arm}: no feature was selected; its models predict training class shares."
+            yield AuditFinding(code="RF17", verdict="fail", message=message)
+            continue
+        ratio = events / size
+        verdict: Verdict = "pass" if ratio >= FEW_EVENTS else "warn" if ratio >= VERY_FEW_EVENTS else "fail"
+        message = f"{arm}: {ratio:.1f} cases of the rarest class per selected feature ({events} for {size})."
+        yield AuditFinding(code="RF17", verdict=verdict, message=message, evidence={"ratio": ratio})
+
+
+@AUDIT_RULES.register("deep features")
+def deep_features(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF20: collapsed deep features, control networks and sources that are absent."""
+    deep = [item for item in results.sources if item.kind == "deep"]
+    for source in deep:
+        if not source.available:
+            message = f"The weights source {source.name} was asked for but left out: {source.reason}"
+            yield AuditFinding(code="RF20", verdict="warn", message=message)
+            continue
+        share = source.health.get("first_component_share")
+        if share is not None:
+            verdict: Verdict = "warn" if share > COLLAPSED_SHARE else "pass"
+            message = f"{source.name}: the first principal component holds {share:.1%} of the variance of its features."
+            yield AuditFinding(code="RF20", verdict=verdict, message=message, evidence=dict(source.health))
+    real = [item for item in deep if item.available and item.name != "random"]
+    if deep and not real:
+        message = (
+            "No pretrained network was available: every deep feature of this study comes from the untrained control."
+        )
+        yield AuditFinding(code="RF20", verdict="fail", message=message)
+
+
+@AUDIT_RULES.register("modality of weights")
+def modality_of_weights(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF21: weights learned on another modality than the study's."""
+    modality = results.study.statements.get("modality")
+    for source in results.sources:
+        learned = (source.weights or {}).get("modalities")
+        if not source.available or not learned:
+            continue
+        words = ", ".join(learned) if isinstance(learned, list | tuple) else str(learned)
+        known = modality is not None and modality.lower() in words.lower()
+        images = modality or "images of an undeclared modality (statements.modality)"
+        message = f"{source.name} was learned from {words}; this study uses {images}."
+        yield AuditFinding(code="RF21", verdict="pass" if known else "warn", message=message)
+
+
+def _final(results: StudyResults) -> FittedModel:
+    return next(item for item in results.models if item.final)
+
+
+def _arms_of(model: FittedModel, results: StudyResults) -> list[str]:
+    """The fitted arms of a model: itself, or the parts of late fusion."""
+    parts = {part.split("/")[0] for part in model.parts}
+    fitted: list[Selection] = [item for item in results.selections if item.arm == model.arm or item.arm in parts]
+    return [item.arm for item in fitted]

@@ -1,0 +1,11 @@
+"""Metrics of a set: each module here registers its own in ``METRICS`` and is found by being here."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from radfusion.evaluation.metrics.base import METRICS, Metric, ScoredSet
+
+for _module in sorted(module.name for module in iter_modules(__path__)):
+    import_module(f"{__name__}.{_module}")
+
+__all__ = ["METRICS", "Metric", "ScoredSet"]

@@ -1,0 +1,1 @@
+"""Where work runs: executors, cache, progress, provenance. Knows nothing of images."""

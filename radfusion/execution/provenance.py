@@ -1,0 +1,62 @@
+"""Versions and machine: what a result must say about how it was made."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from pathlib import Path
+
+from radfusion import __version__
+
+__all__ = ["PACKAGES", "package_versions", "platform_facts", "processor_name"]
+
+#: Distributions whose version may change a number.
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "SimpleITK",
+    "pyradiomics-cuda",
+    "pyradiomics",
+    "PyWavelets",
+    "pydicom",
+    "Pillow",
+    "torch",
+    "torchvision",
+    "scikit-learn",
+    "xgboost",
+    "lightgbm",
+    "numba",
+    "matplotlib",
+)
+
+
+def package_versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str]:
+    """Installed versions of the named distributions; those not installed are left out."""
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def platform_facts() -> dict[str, str]:
+    """Versions of radfusion and Python, system and processor."""
+    return {
+        "radfusion": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": processor_name(),
+    }
+
+
+def processor_name() -> str:
+    """Model name of the processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,186 @@
+"""Extraction of a cohort: cached, parallel, interruptible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from radfusion.core.cohort import Cohort
+from radfusion.core.features import FeatureTable
+from radfusion.core.hashing import content_hash, file_hash
+from radfusion.core.results import Exclusion
+from radfusion.errors import CaseError
+from radfusion.execution.cache import Cache
+from radfusion.execution.executors import Executor, Outcome, Serial
+from radfusion.execution.progress import Progress
+from radfusion.extraction.extractors.base import Extractor
+from radfusion.imaging.loading import ImagingSettings, read_scan
+
+__all__ = ["CaseFiles", "Extracted", "Extraction", "extract", "extract_batch"]
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """Where a case's files are."""
+
+    case: str
+    image: str
+    segmentation: str
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """One task: an extractor and the cases of a batch."""
+
+    extractor: Extractor
+    imaging: ImagingSettings
+    cases: tuple[CaseFiles, ...]
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What became of one case: features, or the stage and reason of its exclusion."""
+
+    case: str
+    features: Mapping[str, float]
+    stage: str = ""
+    reason: str = ""
+
+
+def extract(
+    cohort: Cohort,
+    extractor: Extractor,
+    *,
+    imaging: ImagingSettings | None = None,
+    executor: Executor | None = None,
+    cache: Cache | None = None,
+    progress: Progress | None = None,
+) -> FeatureTable:
+    """Extract features of every case.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Cases with their files.
+    extractor : Extractor
+        What to extract, for example ``Radiomics()``.
+    imaging : ImagingSettings, optional
+        How files are read.
+    executor : Executor, optional
+        Where work runs; in this process when not given.
+    cache : Cache, optional
+        Where finished cases are remembered, under a hash of file contents, settings and versions.
+    progress : Progress, optional
+        Listener.
+
+    Returns
+    -------
+    FeatureTable
+        Rows in cohort order, columns named ``source:feature``; cases that could not be used are in ``exclusions``.
+    """
+    imaging = imaging or ImagingSettings()
+    progress = progress or Progress()
+    files = [_files(cohort, case) for case in cohort.frame.index]
+    progress.start(f"extract {extractor.source}", len(files))
+    keys = _cache_keys(files, extractor, imaging) if cache else {}
+    done = _remembered(keys, cache) if cache else {}
+    progress.advance(len(done))
+    remembered = len(done)
+    todo = [case for case in files if case.case not in done]
+    for result in _run(todo, extractor, imaging=imaging, executor=executor or Serial()):
+        done[result.case] = result
+        if cache and result.case in keys and not result.reason:
+            _remember(cache, keys[result.case], result)
+        progress.advance()
+    table = _table(files, done, extractor)
+    progress.finish(f"{len(table.frame)} cases, {remembered} from cache, {len(table.exclusions)} excluded")
+    return table
+
+
+def extract_batch(task: Extraction) -> list[Extracted]:
+    """Read and extract the cases of one batch; a case that cannot be used costs itself only."""
+    scans, results = [], []
+    for files in task.cases:
+        try:
+            scans.append(read_scan(files.case, files.image, files.segmentation, settings=task.imaging))
+        except CaseError as error:
+            results.append(Extracted(files.case, {}, error.stage, error.reason))
+    try:
+        values = task.extractor.extract(scans) if scans else []
+    except CaseError as error:
+        if len(scans) == 1:
+            return [*results, Extracted(scans[0].case, {}, error.stage, error.reason)]
+        single = {scan.case for scan in scans}
+        alone = [Extraction(task.extractor, task.imaging, (files,)) for files in task.cases if files.case in single]
+        return [*results, *(result for part in alone for result in extract_batch(part))]
+    return [*results, *(Extracted(scan.case, row) for scan, row in zip(scans, values, strict=True))]
+
+
+def _files(cohort: Cohort, case: str) -> CaseFiles:
+    return CaseFiles(str(case), str(cohort.image_path(case)), str(cohort.segmentation_path(case)))
+
+
+def _cache_keys(files: Sequence[CaseFiles], extractor: Extractor, imaging: ImagingSettings) -> dict[str, str]:
+    settings = content_hash(extractor.kind, dict(extractor.identity()), imaging)
+    keys = {}
+    for case in files:
+        try:
+            keys[case.case] = content_hash(settings, file_hash(case.image), file_hash(case.segmentation))
+        except OSError:
+            continue  # reading the case will say what is wrong with the file
+    return keys
+
+
+def _remembered(keys: Mapping[str, str], cache: Cache) -> dict[str, Extracted]:
+    found = {}
+    for case, key in keys.items():
+        entry = cache.get(key)
+        if entry is not None:
+            arrays, facts = entry
+            found[case] = Extracted(case, dict(zip(facts["names"], arrays["values"].tolist(), strict=True)))
+    return found
+
+
+def _remember(cache: Cache, key: str, result: Extracted) -> None:
+    values = np.array(list(result.features.values()), dtype=np.float64)
+    cache.put(key, {"values": values}, {"names": list(result.features)})
+
+
+def _run(
+    todo: Sequence[CaseFiles], extractor: Extractor, *, imaging: ImagingSettings, executor: Executor
+) -> Iterator[Extracted]:
+    size = extractor.batch
+    batches = [tuple(todo[start : start + size]) for start in range(0, len(todo), size)]
+    lost: list[CaseFiles] = []
+    for batch, outcome in _outcomes(batches, extractor, imaging=imaging, executor=executor):
+        if outcome.value is not None:
+            yield from outcome.value
+        elif len(batch) > 1:
+            lost.extend(batch)
+        else:
+            yield Extracted(batch[0].case, {}, extractor.kind, outcome.error or "the worker gave no result")
+    for batch, outcome in _outcomes([(files,) for files in lost], extractor, imaging=imaging, executor=executor):
+        error = Extracted(batch[0].case, {}, extractor.kind, outcome.error or "the worker gave no result")
+        yield from outcome.value if outcome.value is not None else [error]
+
+
+def _outcomes(
+    batches: Sequence[tuple[CaseFiles, ...]], extractor: Extractor, *, imaging: ImagingSettings, executor: Executor
+) -> Iterator[tuple[tuple[CaseFiles, ...], Outcome[list[Extracted]]]]:
+    tasks = [Extraction(extractor, imaging, batch) for batch in batches]
+    return zip(batches, executor.map(extract_batch, tasks), strict=True) if tasks else iter(())
+
+
+def _table(files: Sequence[CaseFiles], done: Mapping[str, Extracted], extractor: Extractor) -> FeatureTable:
+    rows = {case.case: done[case.case].features for case in files if not done[case.case].reason}
+    exclusions = tuple(
+        Exclusion(case=case.case, stage=done[case.case].stage, reason=done[case.case].reason)
+        for case in files
+        if done[case.case].reason
+    )
+    frame = pd.DataFrame.from_dict(rows, orient="index", dtype=np.float64)
+    frame.columns = pd.Index([f"{extractor.source}:{name}" for name in frame.columns])
+    return FeatureTable(frame, {extractor.source: dict(extractor.identity())}, exclusions)

@@ -1,0 +1,1 @@
+"""Features to models, on the training set only: cleaning, selection, fusion, classifiers, tuning and fitting."""

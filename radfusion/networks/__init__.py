@@ -1,0 +1,1 @@
+"""Pretrained networks: where weights come from, how they are loaded, what they compute. torch lives only here."""

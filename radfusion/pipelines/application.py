@@ -1,0 +1,56 @@
+"""A finished study's model, applied to a new case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from radfusion.core.features import FeatureTable
+from radfusion.errors import FeatureError, RunError, UserError
+from radfusion.execution.progress import Progress
+from radfusion.extraction.tables import CaseFiles, Extraction, extract_batch
+from radfusion.modelling.model import load_model
+from radfusion.pipelines.fusion import available_extractors
+from radfusion.study import Study
+
+__all__ = ["predict_case"]
+
+
+def predict_case(run: Path, image: Path, segmentation: Path) -> dict[str, Any]:
+    """Read a case, extract what the run's model needs and predict.
+
+    Returns
+    -------
+    dict
+        ``model``, ``probabilities`` per class and the ``predicted`` class.
+
+    Raises
+    ------
+    RunError
+        When the folder holds no run.
+    UserError
+        When the case cannot be used.
+    FeatureError
+        When a feature source of the model is not available here.
+    """
+    resolved = run / "study.resolved.yaml"
+    if not resolved.is_file():
+        raise RunError(f"{run}: no study.resolved.yaml; give the folder of a finished run")
+    study, model = Study.from_yaml(resolved), load_model(run / "model")
+    extractors, missing = available_extractors(study, Progress(), offline=True)
+    needed = [extractor for extractor in extractors if extractor.source in model.provenance]
+    absent = [source for source in missing if source.name in model.provenance]
+    if absent:
+        raise FeatureError("; ".join(f"{source.name}: {source.reason}" for source in absent))
+    files = CaseFiles("new case", str(image), str(segmentation))
+    row: dict[str, float] = {}
+    for extractor in needed:
+        (result,) = extract_batch(Extraction(extractor, study.imaging, (files,)))
+        if result.reason:
+            raise UserError(f"{image}: {result.stage}: {result.reason}")
+        row |= {f"{extractor.source}:{name}": value for name, value in result.features.items()}
+    predictions = model.predict(FeatureTable(pd.DataFrame([row], index=["new case"])))
+    probabilities = dict(zip(predictions.classes, predictions.probabilities[0].tolist(), strict=True))
+    return {"model": predictions.model, "probabilities": probabilities, "predicted": str(predictions.predicted[0])}

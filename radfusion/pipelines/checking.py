@@ -1,0 +1,87 @@
+"""Everything that can fail later, looked at before any computing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from radfusion.cohorts.checks import check_cohort
+from radfusion.core.cohort import Cohort
+from radfusion.core.results import AuditFinding
+from radfusion.errors import CaseError
+from radfusion.execution.executors import Executor
+from radfusion.execution.progress import Progress
+from radfusion.imaging.loading import ImagingSettings, read_scan
+from radfusion.networks.weights import WEIGHTS
+from radfusion.study import Study
+
+__all__ = ["CheckedStudy", "bad_cases", "check_study"]
+
+
+@dataclass(frozen=True)
+class CheckedStudy:
+    """What the check of a study found.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        The cohort, checked as a table.
+    findings : tuple of AuditFinding
+        What the rules for cohorts say.
+    missing_sources : mapping of str to str
+        Weights source to why it cannot be had here at present.
+    """
+
+    cohort: Cohort
+    findings: tuple[AuditFinding, ...]
+    missing_sources: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    case: str
+    row: int
+    image: str
+    segmentation: str
+    settings: ImagingSettings
+
+
+def check_study(study: Study) -> CheckedStudy:
+    """Check cohort table, roles of the sets and weights sources.
+
+    Raises
+    ------
+    CohortError
+        With every mistake of the cohort table.
+    """
+    cohort = study.read_cohort()
+    missing = {}
+    for extractor in study.features.deep:
+        reason = study.at_hand(extractor).unavailable()
+        if reason and not WEIGHTS[extractor.weights].url:
+            missing[extractor.source] = reason
+    return CheckedStudy(cohort, tuple(check_cohort(cohort)), missing)
+
+
+def bad_cases(study: Study, cohort: Cohort, *, executor: Executor, progress: Progress) -> dict[str, str]:
+    """Read every image and segmentation; case to what is wrong, for those that a run would exclude."""
+    tasks = [
+        _Reading(str(case), row, str(cohort.image_path(case)), str(cohort.segmentation_path(case)), study.imaging)
+        for case, row in zip(cohort.frame.index, cohort.frame["row"].tolist(), strict=True)
+    ]
+    progress.start("read images and segmentations", len(tasks))
+    problems = {}
+    for task, outcome in zip(tasks, executor.map(_problem, tasks), strict=True):
+        problem = outcome.error or outcome.value
+        if problem:
+            problems[task.case] = f"row {task.row}: {problem}"
+        progress.advance()
+    progress.finish(f"{len(problems)} of {len(tasks)} cases cannot be used")
+    return problems
+
+
+def _problem(task: _Reading) -> str:
+    try:
+        read_scan(task.case, task.image, task.segmentation, settings=task.settings)
+    except CaseError as error:
+        return f"{error.stage}: {error.reason}"
+    return ""

@@ -1,0 +1,56 @@
+"""The simulated cohort and the study that is run on it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from radfusion.cohorts.simulate import SimulationSettings, simulate_cohort
+from radfusion.errors import RunError, UserError
+from radfusion.execution.progress import Progress
+from radfusion.pipelines.templates import copy_template
+
+__all__ = ["prepare_demo", "simulate"]
+
+#: What a demonstration folder holds; one that holds anything else is not touched.
+OWN = {"cohort", "run", "study.yaml"}
+
+
+def prepare_demo(out: Path, *, progress: Progress) -> Path:
+    """Simulate the default cohort beside a copy of the ovf-fusion study and return the study file.
+
+    Raises
+    ------
+    RunError
+        When the folder holds what no demonstration made.
+    """
+    foreign = sorted(item.name for item in out.iterdir() if item.name not in OWN) if out.is_dir() else []
+    if foreign:
+        raise RunError(f"{out} holds {foreign[0]!r}, which no demonstration made; choose a new folder")
+    for part in ("cohort", "study.yaml"):
+        _remove(out / part)
+    simulate_cohort(out / "cohort", SimulationSettings(), progress=progress)
+    return copy_template("ovf-fusion", out)
+
+
+def simulate(out: Path, *, seed: int | None, file_format: str, progress: Progress) -> Path:
+    """Simulate a cohort and return its table.
+
+    Raises
+    ------
+    UserError
+        When the format is unknown or the folder is not empty.
+    """
+    if file_format not in {"png", "dicom"}:
+        raise UserError(f"--format {file_format!r}: allowed are png and dicom")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RunError(f"{out} is not an empty folder; choose a new one")
+    settings = SimulationSettings.model_validate({"format": file_format, **({} if seed is None else {"seed": seed})})
+    return simulate_cohort(out, settings, progress=progress)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

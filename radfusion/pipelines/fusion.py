@@ -1,0 +1,313 @@
+"""The fusion study: one study file, one command, a report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radfusion.cohorts.describe import summarise_sets
+from radfusion.core.cohort import Cohort
+from radfusion.core.features import FeatureTable
+from radfusion.core.hashing import content_hash, file_hash
+from radfusion.core.results import Exclusion, FeatureSource, Provenance, StudyFacts, StudyResults
+from radfusion.errors import CohortError, FeatureError, WeightsError
+from radfusion.execution.cache import Cache, default_cache_folder
+from radfusion.execution.executors import Executor, executor_named
+from radfusion.execution.progress import Progress
+from radfusion.execution.provenance import package_versions, platform_facts
+from radfusion.extraction.extractors.base import Extractor
+from radfusion.extraction.extractors.deep import Deep
+from radfusion.extraction.tables import extract
+from radfusion.modelling.arms import ArmFit, LateFit
+from radfusion.modelling.fitting import fit_arms
+from radfusion.modelling.fusion import late_fusion
+from radfusion.modelling.model import Model, fit_model, fuse_models
+from radfusion.modelling.null import shuffled_label_run
+from radfusion.modelling.work import Workers
+from radfusion.networks.health import feature_health
+from radfusion.networks.weights import WEIGHTS, fetch_weights
+from radfusion.pipelines.checking import check_study
+from radfusion.pipelines.judging import Judgement, judge
+from radfusion.pipelines.outputs import RunFolder
+from radfusion.study import Study
+
+__all__ = ["FittedStudy", "arm_tables", "available_extractors", "extract_study", "extract_tables", "run"]
+
+log = logging.getLogger("radfusion")
+
+Arm = ArmFit | LateFit
+
+
+@dataclass(frozen=True)
+class FittedStudy:
+    """Fitted arms of a study with what they were fitted from."""
+
+    cohort: Cohort
+    tables: Mapping[str, FeatureTable]
+    sources: tuple[FeatureSource, ...]
+    exclusions: tuple[Exclusion, ...]
+    arms: Mapping[str, Arm]
+    null_aucs: tuple[float, ...]
+
+
+def run(
+    study: Study,
+    out: str | Path,
+    *,
+    executor: str | Executor = "processes",
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    offline: bool = False,
+) -> StudyResults:
+    """Run a fusion study and write its run directory.
+
+    Parameters
+    ----------
+    study : Study
+        What to do.
+    out : path
+        Run directory; made, or refreshed when it already holds a run.
+    executor : str or Executor
+        ``"processes"`` or ``"serial"``; calling a script that uses processes needs a ``__main__`` guard.
+    cache : path, optional
+        Folder of the cache; the user's cache folder when not given. A second run finds finished work there.
+    progress : Progress, optional
+        Listener; silent when not given.
+    offline : bool
+        Never ask the network for weights.
+
+    Returns
+    -------
+    StudyResults
+        As in ``results.json``.
+
+    Raises
+    ------
+    UserError
+        For every mistake of study file, cohort table or run directory, before any computing.
+    """
+    executor = executor_named(executor) if isinstance(executor, str) else executor
+    place = Workers(executor, Cache(cache or default_cache_folder()), progress or Progress())
+    folder = RunFolder.open(out)
+    with folder.logging():
+        checked = check_study(study)
+        extractors, missing = available_extractors(study, place.progress, offline=offline)
+        fitted = _fit(study, checked.cohort, extractors, missing=missing, place=place)
+        judgement = judge(study, fitted.cohort, fitted.arms)
+        results = _results(study, checked.cohort, fitted, judgement=judgement)
+        results = results.model_copy(update={"audit": judgement.audit(results, checked.findings)})
+        model = _final_model(study, fitted, judgement)
+        return folder.write(study, results, fitted.tables, judgement=judgement, model=model, progress=place.progress)
+
+
+def available_extractors(
+    study: Study, progress: Progress, *, offline: bool
+) -> tuple[list[Extractor], list[FeatureSource]]:
+    """Extractors that can work here, and the asked sources that cannot, each with its reason.
+
+    Weights that have a public address are asked for once; nothing is ever replaced by something else.
+    """
+    usable: list[Extractor] = [study.features.radiomics] if study.features.radiomics else []
+    missing = []
+    for deep in study.features.deep:
+        extractor = study.at_hand(deep)
+        reason = extractor.unavailable()
+        if reason and deep.file is None and not offline:
+            reason = _fetched(extractor, reason, progress)
+        if reason:
+            progress.say(f"weights source {deep.source!r} is left out: {reason}")
+            log.warning("weights source %s is left out: %s", deep.source, reason)
+            missing.append(FeatureSource(name=deep.source, kind="deep", n_features=0, available=False, reason=reason))
+        else:
+            usable.append(extractor)
+    if not usable:
+        raise FeatureError("no feature source is left: " + "; ".join(str(source.reason) for source in missing))
+    return usable, missing
+
+
+def _fetched(extractor: Deep, reason: str, progress: Progress) -> str | None:
+    source = WEIGHTS[extractor.weights]
+    if not source.url:
+        return reason
+    try:
+        fetch_weights(source, progress=progress)
+    except WeightsError as error:
+        return str(error)
+    return extractor.unavailable()
+
+
+def extract_study(
+    study: Study, cohort: Cohort, extractors: list[Extractor], *, place: Workers
+) -> tuple[dict[str, FeatureTable], tuple[Exclusion, ...]]:
+    """One feature table per source, restricted to the cases that every source could use."""
+    tables = {
+        extractor.source: extract(
+            cohort,
+            extractor,
+            imaging=study.imaging,
+            executor=place.executor,
+            cache=place.cache,
+            progress=place.progress,
+        )
+        for extractor in extractors
+    }
+    exclusions = {item.case: item for table in tables.values() for item in reversed(table.exclusions)}
+    kept = [case for case in cohort.frame.index if case not in exclusions]
+    _require_usable(cohort.without(list(exclusions)), cohort, tuple(exclusions.values()))
+    return {name: table.restrict(kept) for name, table in tables.items()}, tuple(exclusions.values())
+
+
+def extract_tables(
+    study: Study,
+    out: Path,
+    *,
+    executor: Executor,
+    cache: str | Path | None = None,
+    progress: Progress | None = None,
+    offline: bool = False,
+) -> tuple[Exclusion, ...]:
+    """Extract the feature tables of a study, write them as Parquet into `out` and return the exclusions."""
+    place = Workers(executor, Cache(cache or default_cache_folder()), progress or Progress())
+    cohort = study.read_cohort()
+    extractors, _ = available_extractors(study, place.progress, offline=offline)
+    tables, exclusions = extract_study(study, cohort, extractors, place=place)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.frame.rename_axis("case").to_parquet(out / f"{name}.parquet")
+    return exclusions
+
+
+def _require_usable(kept: Cohort, cohort: Cohort, exclusions: tuple[Exclusion, ...]) -> None:
+    mistakes = []
+    for name in cohort.sets:
+        labels = kept.of_set(name).frame["label"]
+        if labels.nunique() < min(2, len(cohort.classes)):
+            mistakes.append(f"set {name!r} has fewer than two classes left after {len(exclusions)} exclusions")
+    absent = set(cohort.classes) - set(kept.of_set("training").frame["label"])
+    mistakes += [f"class {label!r} has no usable training case" for label in cohort.classes if label in absent]
+    if mistakes:
+        reasons = [f"{item.case}: {item.stage}: {item.reason}" for item in exclusions[:20]]
+        raise CohortError([*mistakes, *reasons])
+
+
+def arm_tables(tables: Mapping[str, FeatureTable], fusion: tuple[str, ...]) -> dict[str, FeatureTable]:
+    """Arms that are fitted: every source alone, and radiomics joined with each deep source (early fusion)."""
+    arms = {"radiomics" if name == "radiomics" else f"deep-{name}": table for name, table in tables.items()}
+    if "early" in fusion and "radiomics" in tables:
+        deep = [name for name in tables if name != "radiomics"]
+        arms |= {f"early-{name}": tables["radiomics"].join(tables[name]) for name in deep}
+    return arms
+
+
+def _fit(
+    study: Study, cohort: Cohort, extractors: list[Extractor], *, missing: list[FeatureSource], place: Workers
+) -> FittedStudy:
+    tables, exclusions = extract_study(study, cohort, extractors, place=place)
+    used = cohort.without([item.case for item in exclusions])
+    arms: dict[str, Arm] = {}
+    to_fit = arm_tables(tables, study.modelling.fusion)
+    fitted = fit_arms(to_fit, used, study.modelling, seed=study.seed, workers=place)
+    arms |= fitted
+    if "late" in study.modelling.fusion and "radiomics" in fitted:
+        for name in (arm.removeprefix("deep-") for arm in fitted if arm.startswith("deep-")):
+            parts = fitted["radiomics"], fitted[f"deep-{name}"]
+            arms[f"late-{name}"] = late_fusion(f"late-{name}", *parts, rule=study.modelling.late_rule)
+    null_table = to_fit[_null_arm(study, to_fit)]
+    null = shuffled_label_run(null_table, used, study.modelling, seed=study.seed, workers=place)
+    sources = (*(_source(extractor, tables, used) for extractor in extractors), *missing)
+    return FittedStudy(used, tables, sources, exclusions, arms, null)
+
+
+def _null_arm(study: Study, arms: Mapping[str, FeatureTable]) -> str:
+    """Arm of the shuffled-label run: the first arm of the primary comparison that is fitted, else the last one."""
+    primary = study.evaluation.primary
+    named = [arm for arm in (primary.models if primary else ()) if arm in arms]
+    return named[0] if named else list(arms)[-1]
+
+
+def _source(extractor: Extractor, tables: Mapping[str, FeatureTable], cohort: Cohort) -> FeatureSource:
+    table = tables[extractor.source]
+    training = table.restrict(cohort.of_set("training").frame.index)
+    identity = dict(extractor.identity())
+    deep = isinstance(extractor, Deep)
+    return FeatureSource(
+        name=extractor.source,
+        kind=extractor.kind,
+        n_features=table.frame.shape[1],
+        settings=identity,
+        weights=_weights(extractor, identity) if isinstance(extractor, Deep) else None,
+        health=feature_health(training.values) if deep else {},
+    )
+
+
+def _weights(extractor: Deep, identity: Mapping[str, Any]) -> dict[str, Any]:
+    source = extractor.weights_source
+    return {
+        "title": source.title,
+        "sha256": identity["weights_sha256"],
+        "modalities": source.modalities,
+        "licence": source.licence,
+        "reference": source.reference,
+    }
+
+
+def _final_model(study: Study, fitted: FittedStudy, judgement: Judgement) -> Model:
+    """The model chosen on training folds, as it was fitted on the whole training set."""
+    tables = arm_tables(fitted.tables, study.modelling.fusion)
+    final = judgement.final
+
+    def of_arm(name: str) -> Model:
+        arm = fitted.arms[name]
+        assert isinstance(arm, ArmFit)
+        return fit_model(arm, final.classifier, table=tables[name], cohort=fitted.cohort, seed=study.seed)
+
+    arm = fitted.arms[final.arm]
+    if isinstance(arm, LateFit):
+        return fuse_models(final.model, *map(of_arm, arm.parts), rule=arm.rule)
+    return of_arm(final.arm)
+
+
+def _results(study: Study, cohort: Cohort, fitted: FittedStudy, *, judgement: Judgement) -> StudyResults:
+    settings = study.model_dump(mode="json", exclude={"title", "kind", "seed", "statements"})
+    facts = StudyFacts(
+        title=study.title,
+        kind=study.kind,
+        seed=study.seed,
+        classes=cohort.classes,
+        class_names={label: study.cohort.class_names.get(label, label) for label in cohort.classes},
+        unit=study.cohort.unit,
+        statements=study.statements.model_dump(mode="json"),
+        settings=settings,
+    )
+    return StudyResults(
+        study=facts,
+        sets=summarise_sets(fitted.cohort),
+        exclusions=fitted.exclusions,
+        sources=fitted.sources,
+        selections=tuple(arm.selection for arm in fitted.arms.values() if isinstance(arm, ArmFit)),
+        models=judgement.models,
+        final_model=judgement.final.model,
+        thresholds=judgement.thresholds,
+        estimates=(*judgement.estimates, *judgement.null_estimates(fitted.null_aucs)),
+        comparisons=judgement.comparisons,
+        curves=judgement.curves,
+        confusions=judgement.confusions,
+        provenance=_provenance(study, cohort),
+    )
+
+
+def _provenance(study: Study, cohort: Cohort) -> Provenance:
+    files = sorted(
+        {path for case in cohort.frame.index for path in (cohort.image_path(case), cohort.segmentation_path(case))}
+    )
+    hashes = [file_hash(path) for path in files if path.is_file()]
+    return Provenance(
+        packages=package_versions(),
+        study_sha256=content_hash(study),
+        cohort_sha256=file_hash(study.resolve(study.cohort.table)),
+        images_sha256=content_hash(hashes),
+        **platform_facts(),
+    )

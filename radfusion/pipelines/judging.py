@@ -1,0 +1,226 @@
+"""Fitted arms to estimates, comparisons and curves, with the choices made on training folds only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean, stdev
+from typing import Literal
+
+import pandas as pd
+
+from radfusion.core.cohort import Cohort
+from radfusion.core.predictions import Predictions
+from radfusion.core.results import (
+    AuditFinding,
+    Comparison,
+    Confusion,
+    Curve,
+    Estimate,
+    FittedModel,
+    StudyResults,
+    Threshold,
+)
+from radfusion.evaluation import (
+    adjust_comparisons,
+    class_comparisons,
+    compare_models,
+    compare_with_no_information,
+    confusion,
+    evaluate_set,
+    roc_curves,
+    training_thresholds,
+)
+from radfusion.evaluation.audit import audit_results
+from radfusion.modelling.arms import ArmFit, LateFit
+from radfusion.study import Study
+
+__all__ = ["Judgement", "judge", "planned_comparisons"]
+
+Arm = ArmFit | LateFit
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the fitted arms are worth.
+
+    Attributes
+    ----------
+    models : tuple of FittedModel
+        Every arm with every classifier.
+    final : FittedModel
+        The model with the highest macro AUC on training out-of-fold predictions.
+    predictions : mapping of str to Predictions
+        Per model: all cases of the validation sets, and the training cases out of fold.
+    """
+
+    models: tuple[FittedModel, ...]
+    final: FittedModel
+    predictions: Mapping[str, Predictions]
+    thresholds: tuple[Threshold, ...]
+    estimates: tuple[Estimate, ...]
+    comparisons: tuple[Comparison, ...]
+    curves: tuple[Curve, ...]
+    confusions: tuple[Confusion, ...]
+
+    def audit(self, results: StudyResults, cohort_findings: tuple[AuditFinding, ...]) -> tuple[AuditFinding, ...]:
+        """Findings on cohort and results, ordered by code."""
+        return tuple(sorted((*cohort_findings, *audit_results(results)), key=lambda finding: finding.code))
+
+    def null_estimates(self, aucs: tuple[float, ...]) -> tuple[Estimate, ...]:
+        """Macro AUC of the shuffled-label run with the interval of its mean over repeats (normal)."""
+        if not aucs:
+            return ()
+        half = 1.96 * stdev(aucs) / len(aucs) ** 0.5 if len(aucs) > 1 else None
+        mean = fmean(aucs)
+        return (
+            Estimate(
+                metric="null_macro_auc",
+                value=mean,
+                low=None if half is None else mean - half,
+                high=None if half is None else mean + half,
+                method="mean of shuffled-label repeats",
+                n=len(aucs),
+                model="shuffled labels",
+                set="training",
+            ),
+        )
+
+
+def judge(study: Study, cohort: Cohort, arms: Mapping[str, Arm]) -> Judgement:
+    """Choose models on training folds, then evaluate and compare all of them on every set.
+
+    Thresholds come from training out-of-fold predictions; no choice looks at a validation set.
+    """
+    models = _models(arms)
+    final = next(model for model in models if model.final)
+    best = [model for model in models if model.best_of_arm]
+    level = study.evaluation.level
+    out_of_fold = {model.model: arms[model.arm].fits[model.classifier].out_of_fold for model in models}
+    predictions = {
+        model.model: _joined(out_of_fold[model.model], arms[model.arm].fits[model.classifier].predictions)
+        for model in models
+    }
+    thresholds = tuple(
+        threshold for model in best for threshold in training_thresholds(out_of_fold[model.model], study.evaluation)
+    )
+    estimates = [
+        estimate
+        for name, prediction in predictions.items()
+        for one in cohort.sets
+        for estimate in evaluate_set(prediction.of_set(one), _of_model(thresholds, name), level=level)
+    ]
+    tested = [one for one in cohort.sets if one != "training"]
+    by_arm = {model.arm: predictions[model.model] for model in best}
+    return Judgement(
+        models=models,
+        final=final,
+        predictions=predictions,
+        thresholds=thresholds,
+        estimates=tuple(estimates),
+        comparisons=_comparisons(study, by_arm, tested),
+        curves=tuple(
+            curve for prediction in by_arm.values() for one in tested for curve in roc_curves(prediction.of_set(one))
+        ),
+        confusions=tuple(
+            _confusion(prediction.of_set(one), one) for prediction in by_arm.values() for one in cohort.sets
+        ),
+    )
+
+
+def planned_comparisons(arms: list[str]) -> list[tuple[str, str]]:
+    """Pairs of arms that every study compares, decided before any result is seen.
+
+    Weights sources within each kind of arm, then fused arms against their parts.
+
+    Examples
+    --------
+    >>> planned_comparisons(["radiomics", "deep-a", "early-a"])
+    [('early-a', 'radiomics'), ('early-a', 'deep-a'), ('deep-a', 'radiomics')]
+    """
+    kinds = ("early", "late", "deep")
+    sources = [arm.removeprefix("deep-") for arm in arms if arm.startswith("deep-")]
+    wanted = [(f"{kind}-{a}", f"{kind}-{b}") for kind in kinds for a, b in combinations(sources, 2)]
+    for source in sources:
+        early, late, deep = (f"{kind}-{source}" for kind in kinds)
+        wanted += [(early, "radiomics"), (early, deep), (late, "radiomics"), (late, deep), (early, late)]
+        wanted += [(deep, "radiomics")]
+    return [(a, b) for a, b in wanted if a in arms and b in arms]
+
+
+def _models(arms: Mapping[str, Arm]) -> tuple[FittedModel, ...]:
+    best = {name: max(arm.fits.values(), key=lambda fit: fit.cv_macro_auc) for name, arm in arms.items()}
+    final = max(best.values(), key=lambda fit: fit.cv_macro_auc)
+    return tuple(
+        FittedModel(
+            model=f"{name}/{classifier}",
+            arm=name,
+            classifier=classifier,
+            fusion=_fusion(arm),
+            sources=arm.sources,
+            hyperparameters=dict(fit.hyperparameters),
+            trials=fit.trials,
+            cv_macro_auc=fit.cv_macro_auc,
+            best_of_arm=fit is best[name],
+            final=fit is final,
+            parts=tuple(f"{part}/{classifier}" for part in arm.parts) if isinstance(arm, LateFit) else (),
+        )
+        for name, arm in arms.items()
+        for classifier, fit in arm.fits.items()
+    )
+
+
+def _fusion(arm: Arm) -> Literal["none", "early", "late"]:
+    if isinstance(arm, LateFit):
+        return "late"
+    return "early" if len(arm.sources) > 1 else "none"
+
+
+def _joined(out_of_fold: Predictions, everything: Predictions) -> Predictions:
+    """Out-of-fold predictions for the training set, the fitted model's predictions for the other sets."""
+    others = everything.frame[everything.frame["set"] != "training"]
+    return Predictions(pd.concat([out_of_fold.frame, others]), everything.classes, everything.model)
+
+
+def _of_model(thresholds: tuple[Threshold, ...], model: str) -> tuple[Threshold, ...]:
+    return tuple(threshold for threshold in thresholds if threshold.model == model)
+
+
+def _comparisons(study: Study, by_arm: Mapping[str, Predictions], sets: Sequence[str]) -> tuple[Comparison, ...]:
+    settings = study.evaluation
+    primary = settings.primary
+    pairs = planned_comparisons(list(by_arm))
+    if primary and primary.models not in pairs and all(arm in by_arm for arm in primary.models):
+        pairs = [pair for pair in pairs if set(pair) != set(primary.models)]
+        pairs.insert(0, primary.models)
+    found: list[Comparison] = []
+    for a, b in pairs:
+        for one in sets:
+            is_primary = primary is not None and (a, b) == primary.models and one == primary.set
+            test = compare_models(by_arm[a].of_set(one), by_arm[b].of_set(one), level=settings.level)
+            role = "primary" if is_primary else "secondary"
+            found.append(test.model_copy(update={"role": role, "family": role}))
+            found.extend(_per_class(by_arm[a].of_set(one), by_arm[b].of_set(one), settings.level))
+    for predictions in by_arm.values():
+        for one in sets:
+            test = compare_with_no_information(predictions.of_set(one), level=settings.level)
+            found.append(test.model_copy(update={"role": "exploratory", "family": "no-information rate"}))
+    return tuple(adjust_comparisons(found, settings.adjustment))
+
+
+def _per_class(a: Predictions, b: Predictions, level: float) -> Iterator[Comparison]:
+    if len(a.classes) == 2:
+        return
+    for test in class_comparisons(a, b, level=level):
+        yield test.model_copy(update={"role": "exploratory", "family": "per class"})
+
+
+def _confusion(predictions: Predictions, one: str) -> Confusion:
+    classes = predictions.classes
+    return Confusion(
+        model=predictions.model,
+        set=one,
+        classes=classes,
+        counts=confusion(predictions.labels, predictions.predicted, classes),
+    )

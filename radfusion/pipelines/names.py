@@ -1,0 +1,75 @@
+"""Every registered name, and the schemas that follow from the settings classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from radfusion.core.registry import Registry, nearest
+from radfusion.core.results import StudyResults
+from radfusion.errors import UnknownNameError
+from radfusion.evaluation.audit import AUDIT_RULES
+from radfusion.evaluation.comparisons import COMPARISONS
+from radfusion.evaluation.metrics import METRICS
+from radfusion.execution.executors import EXECUTORS
+from radfusion.imaging.formats import FORMATS
+from radfusion.modelling.classifiers import CLASSIFIERS
+from radfusion.modelling.fusion import LATE_RULES
+from radfusion.modelling.selection import SELECTORS
+from radfusion.networks.weights import WEIGHTS
+from radfusion.pipelines.templates import template_names
+from radfusion.report.sections import SECTIONS
+from radfusion.study import Study
+
+__all__ = ["REGISTRIES", "json_schema", "registered_names"]
+
+REGISTRIES: dict[str, Registry[Any]] = {
+    "executor": EXECUTORS,
+    "format": FORMATS,
+    "weights": WEIGHTS,
+    "selector": SELECTORS,
+    "classifier": CLASSIFIERS,
+    "late-rule": LATE_RULES,
+    "metric": METRICS,
+    "comparison": COMPARISONS,
+    "audit-rule": AUDIT_RULES,
+    "section": SECTIONS,
+}
+
+
+def registered_names(kind: str | None = None) -> dict[str, list[str]]:
+    """Names by kind; those of one kind when it is given.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such kind.
+
+    Examples
+    --------
+    >>> registered_names("executor")
+    {'executor': ['processes', 'serial']}
+    """
+    everything = {heading: list(registry) for heading, registry in REGISTRIES.items()}
+    everything["template"] = template_names()
+    if kind is None:
+        return everything
+    if kind not in everything:
+        raise UnknownNameError(f"no kind of part is named {kind!r}; {nearest(kind, list(everything))}")
+    return {kind: everything[kind]}
+
+
+def json_schema(what: str) -> dict[str, Any]:
+    """JSON Schema of ``study`` (study.yaml) or ``results`` (results.json).
+
+    Raises
+    ------
+    UnknownNameError
+        For any other name.
+    """
+    models: dict[str, type[BaseModel]] = {"study": Study, "results": StudyResults}
+    if what not in models:
+        raise UnknownNameError(f"no schema is named {what!r}; {nearest(what, list(models))}")
+    schema = models[what].model_json_schema(by_alias=True, mode="validation" if what == "study" else "serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

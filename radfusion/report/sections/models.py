@@ -1,0 +1,128 @@
+"""Models: arms by classifiers, scored on training folds only, and how one was chosen."""
+
+from __future__ import annotations
+
+from radfusion.core.results import FittedModel
+from radfusion.report.blocks import Block, Cell, Data, Heading, Table, Text
+from radfusion.report.index import MACRO_AUC, Index
+from radfusion.report.sections.base import SECTIONS, Section
+from radfusion.report.wording import count, estimate, fixed, join, plain
+
+__all__ = ["build", "choice"]
+
+
+_FUSION = {"none": "none", "early": "early (features joined)", "late": "late (probabilities combined)"}
+
+
+def choice(index: Index) -> str:
+    """Sentence on how the final model was chosen."""
+    final = index.final
+    if final is None:
+        return "No final model was chosen."
+    return (
+        f"The final model is {final.model}: of {count(len(index.results.models), 'model')} it has the highest "
+        f"{index.metric_name(MACRO_AUC)} on training out-of-fold predictions "
+        f"({fixed(final.cv_macro_auc)}). No test set took part in the choice."
+    )
+
+
+def build(index: Index) -> list[Block]:
+    """Out-of-fold scores of all models, the choice and the hyperparameters."""
+    models = index.results.models
+    if not models:
+        return []
+    classifiers = tuple(dict.fromkeys(each.classifier for each in models))
+    opening = (
+        f"{count(len(index.arms), 'arm')} and {count(len(classifiers), 'classifier')} gave "
+        f"{count(len(models), 'model')}. {choice(index)}"
+    )
+    return [
+        Text(opening),
+        *_shuffled(index),
+        _arms(index),
+        _scores(index, classifiers),
+        Heading("Hyperparameters"),
+        _settings(index),
+    ]
+
+
+def _shuffled(index: Index) -> list[Text]:
+    """What the whole chain finds in shuffled labels."""
+    return [
+        Text(
+            f"With shuffled labels the whole chain reached an out-of-fold AUC of {estimate(each)} "
+            f"over {count(each.n, 'repeat')}."
+        )
+        for each in index.results.estimates
+        if each.metric == "null_macro_auc"
+    ]
+
+
+def _arms(index: Index) -> Table:
+    rows = []
+    for each in index.best:
+        parts = f" of {join(each.parts)}" if each.parts else ""
+        fusion = _FUSION[each.fusion]
+        pointer = f"/models/{index.results.models.index(each)}/cv_macro_auc"
+        score = Cell(fixed(each.cv_macro_auc), pointer, numeric=True)
+        mark = Cell("final model", level="pass") if each.final else Cell("–")
+        words = (each.arm, join(each.sources), fusion + parts, each.classifier)
+        rows.append((*map(Cell, words), score, mark))
+    return Table(
+        name="arms",
+        caption="Arms with their best classifier on training folds.",
+        columns=("Arm", "Sources", "Fusion", "Best classifier", "Out-of-fold AUC", "Choice"),
+        rows=tuple(rows),
+    )
+
+
+def _scores(index: Index, classifiers: tuple[str, ...]) -> Table:
+    """Classifiers in rows, arms in columns."""
+    at = {(each.arm, each.classifier): (place, each) for place, each in enumerate(index.results.models)}
+    rows = []
+    for name in classifiers:
+        found = [at.get((arm, name)) for arm in index.arms]
+        rows.append((Cell(name), *(Cell("–", numeric=True) if one is None else _score(*one) for one in found)))
+    data = tuple(
+        (each.model, each.arm, each.classifier, each.fusion, each.cv_macro_auc, str(each.best_of_arm), str(each.final))
+        for each in index.results.models
+    )
+    return Table(
+        name="models",
+        caption=f"Out-of-fold {index.metric_name(MACRO_AUC)} of every model on the training set.",
+        columns=("Classifier", *index.arms),
+        rows=tuple(rows),
+        notes=("* best of its arm; ** final model. The whole chain was repeated in every fold.",),
+        data=Data(("model", "arm", "classifier", "fusion", "cv_macro_auc", "best_of_arm", "final"), data),
+    )
+
+
+def _score(place: int, each: FittedModel) -> Cell:
+    mark = "**" if each.final else "*" if each.best_of_arm else ""
+    return Cell(fixed(each.cv_macro_auc) + mark, f"/models/{place}/cv_macro_auc", numeric=True)
+
+
+def _settings(index: Index) -> Table:
+    models = index.results.models
+    rows = tuple(
+        (Cell(each.arm), Cell(each.classifier), Cell(plain(each.hyperparameters), f"/models/{at}/hyperparameters"),
+         Cell(f"{len(each.trials):,}", numeric=True))
+        for at, each in enumerate(models)
+    )  # fmt: skip
+    data = tuple(
+        (each.model, str(rank), plain(trial.hyperparameters), trial.score)
+        for each in models
+        for rank, trial in enumerate(each.trials, start=1)
+    )
+    return Table(
+        name="tuning",
+        caption="Hyperparameters of every model.",
+        columns=("Arm", "Classifier", "Hyperparameters", "Settings tried"),
+        rows=rows,
+        notes=("Every setting that was tried, with its score, is in the CSV file.",),
+        data=Data(("model", "trial", "hyperparameters", "score"), data) if data else None,
+        group=True,
+    )
+
+
+SECTIONS.add("models", Section("Models", 50, build))

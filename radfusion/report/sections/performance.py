@@ -1,0 +1,257 @@
+"""Performance on every set: discrimination, operating points, accuracy and Brier score."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from radfusion.core.results import Curve, Estimate, FittedModel, SetSummary
+from radfusion.report.blocks import Block, Cell, Data, Heading, Note, Picture, Table, Text
+from radfusion.report.drawings.roc import Panel, Row, Trace, draw_roc
+from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, NO_INFORMATION, Index
+from radfusion.report.sections.base import SECTIONS, Section
+from radfusion.report.wording import RULES, estimate, interval_methods, join, p_value, percent, significant
+
+__all__ = ["build"]
+
+OPERATING = (("sensitivity", "Sensitivity"), ("specificity", "Specificity"), ("ppv", "PPV"), ("npv", "NPV"))
+
+
+def build(index: Index) -> list[Block]:
+    """Estimates of the best model of each arm, then of all models."""
+    if not index.results.estimates or not index.tests:
+        return []
+    blocks: list[Block] = [Text(_opening(index)), _discrimination(index)]
+    if any(curve.kind == "roc" for curve in index.results.curves):
+        blocks.append(_roc(index))
+    blocks += [Heading("Operating points"), *_operating(index), Heading("Accuracy and Brier score"), _accuracy(index)]
+    return [*blocks, Heading("All models on all sets"), _everything(index)]
+
+
+def _opening(index: Index) -> str:
+    methods = sorted({each.method for each in index.results.estimates if each.metric in (AUC, MACRO_AUC)})
+    words = f" {interval_methods(methods)}" if methods else ""
+    macro = " The macro AUC is the unweighted mean of the one-against-rest AUCs." if len(index.classes) > 2 else ""
+    return (
+        "For each arm the classifier chosen on training folds is shown; all candidates are at the end of this section."
+        f"{macro}{words}"
+    )
+
+
+def _columns(index: Index) -> tuple[tuple[str, str | None], ...]:
+    """Metric and class of the columns of discrimination."""
+    if len(index.classes) == 2:
+        has_class = any(each.metric == AUC and each.class_ == index.classes[-1] for each in index.results.estimates)
+        return ((AUC, index.classes[-1]),) if has_class else ((MACRO_AUC, None),)
+    return (*((AUC, name) for name in index.classes), (MACRO_AUC, None))
+
+
+def _discrimination(index: Index) -> Table:
+    columns = _columns(index)
+    rows = []
+    for each in index.tests:
+        for model in index.best:
+            values = [index.cell(metric, model.model, each.name, class_=name) for metric, name in columns]
+            rows.append((Cell(_set_words(index, each)), Cell(model.arm), Cell(model.classifier), *values))
+    titles = [index.label(name) for _, name in columns] if len(index.classes) > 2 else [_binary_title(index)]
+    return Table(
+        name="auc_best",
+        caption="Area under the ROC curve of the best model of each arm, with 95% CI.",
+        columns=("Set", "Arm", "Classifier", *titles),
+        rows=tuple(rows),
+        notes=(_interval_note(index),),
+        data=_long(index, {model.model for model in index.best}, {AUC, MACRO_AUC}),
+        group=True,
+    )
+
+
+def _binary_title(index: Index) -> str:
+    first, second = index.classes
+    return f"AUC ({index.label(second)} against {index.label(first)})"
+
+
+def _set_words(index: Index, each: SetSummary) -> str:
+    return f"{index.set_title(each.name)} (n = {each.n_cases:,})"
+
+
+def _interval_note(index: Index) -> str:
+    several = any(each.n_patients < each.n_cases for each in index.tests)
+    clustered = " Patients have several cases; intervals are clustered by patient." if several else ""
+    return f"AUC (95% CI). n is the number of cases.{clustered}"
+
+
+def _long(index: Index, models: set[str], metrics: set[str]) -> Data:
+    found = [each for each in index.results.estimates if each.model in models and each.metric in metrics]
+    return Data(_LONG, tuple(map(_row, found)))
+
+
+_LONG = (
+    "set",
+    "model",
+    "metric",
+    "class",
+    "value",
+    "low",
+    "high",
+    "level",
+    "method",
+    "n",
+    "n_pos",
+    "n_patients",
+    "reason",
+)
+
+
+def _row(each: Estimate) -> tuple[str | float | int | None, ...]:
+    counts = (each.n, each.n_pos, each.n_patients)
+    head = (each.set, each.model, each.metric, each.class_, each.value)
+    return (*head, each.low, each.high, each.level, each.method, *counts, each.reason)
+
+
+def _roc(index: Index) -> Picture:
+    curves = {(each.model, each.set, each.class_): each for each in index.results.curves if each.kind == "roc"}
+    arms = tuple(model.arm for model in index.best)
+    rows = tuple(
+        Row(
+            f"{index.set_title(each.name)} set",
+            tuple(_panel(index, each, column=column, curves=curves) for column in _columns(index)),
+        )
+        for each in index.tests
+    )
+    chosen = {model.model: model.arm for model in index.best}
+    data = tuple(
+        (each.set, each.class_ or "macro", chosen[each.model], each.model, x, y)
+        for each in curves.values()
+        if each.model in chosen and each.set in {one.name for one in index.tests}
+        for x, y in zip(each.x, each.y, strict=True)
+    )
+    macro = (
+        " The macro curve is the mean sensitivity of the classes at equal 1 − specificity; the macro AUC printed is "
+        "the "
+        "mean of the class AUCs."
+        if len(index.classes) > 2
+        else ""
+    )
+    return Picture(
+        name="roc",
+        caption="ROC curves of the best model of each arm, by set (rows) and class against the rest (columns), with "
+        f"AUC (95% CI).{macro} The thin line is chance.",
+        alt="ROC curves by set and class",
+        data=Data(("set", "class", "arm", "model", "one_minus_specificity", "sensitivity"), data),
+        draw=partial(draw_roc, rows, arms),
+    )
+
+
+def _panel(
+    index: Index, each: SetSummary, *, column: tuple[str, str | None], curves: dict[tuple[str, str, str | None], Curve]
+) -> Panel:
+    metric, name = column
+    traces = []
+    for model in index.best:
+        curve = curves.get((model.model, each.name, name))
+        found = index.find(metric, model.model, each.name, class_=name)
+        words = "not estimable" if found is None or found.value is None else estimate(found, brief=True)
+        x, y = ((), ()) if curve is None else (curve.x, curve.y)
+        traces.append(Trace(model.arm, x, y, words))
+    n = each.n_cases
+    counts = f"n = {n:,}" if name is None else f"{each.n_by_class.get(name, 0):,} of {n:,} cases"
+    return Panel(index.label(name), counts, tuple(traces))
+
+
+def _operating(index: Index) -> list[Block]:
+    if index.final is None or not index.has(name for name, _ in OPERATING):
+        return [Note("info", "No operating points were computed.")]
+    model = index.final
+    rows = []
+    for each in index.tests:
+        for name in index.outcome_classes:
+            values = [index.cell(metric, model.model, each.name, class_=name, share=True) for metric, _ in OPERATING]
+            rows.append(
+                (Cell(_set_words(index, each)), Cell(index.label(name)), _threshold(index, model, name), *values)
+            )
+    own = [each for each in index.results.thresholds if each.model == model.model]
+    origins = {f"{RULES.get(each.rule, each.rule)} on {each.fitted_on}" for each in own}
+    return [
+        Table(
+            name="operating_points",
+            caption=f"Operating points of the final model ({model.model}), one class against the rest.",
+            columns=("Set", "Class", "Threshold", *(title for _, title in OPERATING)),
+            rows=tuple(rows),
+            notes=(
+                "Percentage (n/N; 95% CI). PPV and NPV: positive and negative predictive value. Thresholds were fixed "
+                "by "
+                f"{join(sorted(origins)) or 'no rule'} and only applied to the sets shown.",
+            ),
+            data=_long(index, {each.model for each in index.results.models}, {name for name, _ in OPERATING}),
+            group=True,
+        )
+    ]
+
+
+def _threshold(index: Index, model: FittedModel, name: str) -> Cell:
+    for at, each in enumerate(index.results.thresholds):
+        if (each.model, each.class_) == (model.model, name):
+            words = f"none ({each.reason})" if each.value is None else significant(each.value)
+            return Cell(words, f"/thresholds/{at}/value", numeric=True)
+    return Cell("–", numeric=True)
+
+
+def _no_information(index: Index, model: FittedModel, set_: str) -> tuple[Cell, Cell]:
+    """No-information rate and P value of the accuracy against it."""
+    for at, each in enumerate(index.results.comparisons):
+        if each.models != (model.model, NO_INFORMATION) or each.set != set_:
+            continue
+        rate = each.values[1]
+        words = "–" if rate is None else percent(rate)
+        p = p_value(each.p, each.reason).removeprefix("= ")
+        return Cell(words, f"/comparisons/{at}/values/1", numeric=True), Cell(p, f"/comparisons/{at}/p", numeric=True)
+    return Cell("–", numeric=True), Cell("–", numeric=True)
+
+
+def _accuracy(index: Index) -> Table:
+    rows = tuple(
+        (
+            Cell(_set_words(index, each)),
+            Cell(model.arm),
+            index.cell(ACCURACY, model.model, each.name, share=True),
+            *_no_information(index, model, each.name),
+            index.cell(BRIER, model.model, each.name),
+        )
+        for each in index.tests
+        for model in index.best
+    )
+    scale = "0 to 1" if len(index.classes) == 2 else "0 to 2, summed over the classes"
+    return Table(
+        name="accuracy",
+        caption="Accuracy of the best model of each arm against always answering the commonest class, and Brier score.",
+        columns=("Set", "Arm", "Accuracy", "No-information rate", "P", "Brier score"),
+        rows=rows,
+        notes=(
+            "Accuracy: percentage (n/N; 95% CI). P: exact one-sided test of the accuracy against the no-information "
+            "rate, not adjusted. Brier score (95% CI): "
+            f"{scale}; lower is better.",
+        ),
+        data=_long(index, {each.model for each in index.results.models}, {ACCURACY, BRIER}),
+        group=True,
+    )
+
+
+def _everything(index: Index) -> Table:
+    metric, name = _columns(index)[-1]
+    rows = []
+    for model in index.results.models:
+        mark = "**" if model.final else "*" if model.best_of_arm else ""
+        values = [index.cell(metric, model.model, each.name, class_=name) for each in index.tests]
+        rows.append((Cell(model.arm), Cell(model.classifier + mark), *values))
+    what = "Macro AUC" if len(index.classes) > 2 else "AUC"
+    return Table(
+        name="auc_all",
+        caption=f"{what} of every model on every set, with 95% CI.",
+        columns=("Arm", "Classifier", *(_set_words(index, each) for each in index.tests)),
+        rows=tuple(rows),
+        notes=("* best of its arm on training folds; ** final model. None was chosen on the sets shown here.",),
+        data=_long(index, {each.model for each in index.results.models}, {AUC, MACRO_AUC}),
+        group=True,
+    )
+
+
+SECTIONS.add("performance", Section("Performance", 60, build))

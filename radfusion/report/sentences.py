@@ -1,0 +1,306 @@
+"""Methods and results in sentences, every number a slot filled from the results.
+
+A fact that only the authors know prints as ``[AUTHOR: ...]`` and is counted; it is never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from radfusion.core.results import FeatureSource, Selection
+from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, Index
+from radfusion.report.wording import (
+    ADJUSTMENTS,
+    METHODS,
+    RULES,
+    TESTS,
+    author,
+    count,
+    estimate,
+    join,
+    percent,
+    plain,
+    proportion,
+    sentence,
+    significant,
+    spoken,
+)
+
+__all__ = ["AUTHOR_FACTS", "methods", "results_paragraph", "unfilled"]
+
+#: Statements of the study file, and what stands in their place while they are missing.
+AUTHOR_FACTS: dict[str, str] = {
+    "objective": "objective of the study",
+    "design": "retrospective or prospective",
+    "dates": "first and last date of imaging",
+    "ethics": "ethics committee and number",
+    "consent": "consent",
+    "registration": "registration and protocol, or none",
+    "eligibility": "inclusion and exclusion criteria",
+    "acquisition": "imaging protocol",
+    "reference_standard": "reference standard, who read it, and blinding",
+    "segmentation": "who segmented, with what, and by which rule",
+    "modality": "imaging modality",
+    "funding": "funding",
+    "conflicts": "conflicts of interest",
+    "data_sharing": "data sharing statement",
+}
+
+CLASSIFIERS = {
+    "logistic": "logistic regression",
+    "svm": "support vector machine",
+    "knn": "k-nearest neighbours",
+    "random-forest": "random forest",
+    "extra-trees": "extra trees",
+    "xgboost": "XGBoost",
+    "lightgbm": "LightGBM",
+    "mlp": "multilayer perceptron",
+}
+
+_STEPS = {
+    "missing": "removing features with missing values",
+    "constant": "removing constant features",
+    "univariate": "a univariate test between classes",
+    "correlation": "removing one of each correlated pair",
+    "lasso": "LASSO",
+    "none": "no selection",
+}
+
+
+def statement(index: Index, key: str) -> str:
+    """What the study file says, or the place that the author must fill."""
+    said = index.results.study.statements.get(key)
+    return said.strip().rstrip(".") if said and said.strip() else author(AUTHOR_FACTS.get(key, key.replace("_", " ")))
+
+
+def unfilled(index: Index) -> tuple[str, ...]:
+    """Facts that the author has still to give."""
+    said = index.results.study.statements
+    keys = dict.fromkeys([*AUTHOR_FACTS, *said])
+    return tuple(AUTHOR_FACTS.get(key, key.replace("_", " ")) for key in keys if not (said.get(key) or "").strip())
+
+
+def methods(index: Index) -> list[tuple[str, list[str]]]:
+    """Headings and paragraphs of a Methods draft."""
+    parts = [
+        ("Study design", _design(index)),
+        ("Participants and sets", _partition(index)),
+        ("Imaging and segmentation", _imaging(index)),
+        ("Feature extraction", [text for source in index.results.sources for text in _source(source)]),
+        ("Feature selection", _selection(index)),
+        ("Fusion and models", _models(index)),
+        ("Statistical analysis", _statistics(index)),
+        ("Results in short", results_paragraph(index)),
+        ("Statements", _statements(index)),
+    ]
+    return [(heading, paragraphs) for heading, paragraphs in parts if paragraphs]
+
+
+def _design(index: Index) -> list[str]:
+    sets, unit = index.results.sets, index.results.study.unit
+    centres = sorted({centre for each in sets for centre in each.centres})
+    where = f" from {count(len(centres), 'centre')}" if centres else ""
+    patients, cases = sum(each.n_patients for each in sets), sum(each.n_cases for each in sets)
+    named = "" if unit == "case" else f" (unit of analysis: {unit})"
+    return [
+        f"Objective: {statement(index, 'objective')}.",
+        f"This {statement(index, 'design')} study included {count(patients, 'patient')} with "
+        f"{count(cases, 'case')}{named}{where}, imaged {statement(index, 'dates')}. "
+        f"Ethics: {statement(index, 'ethics')}. Consent: {statement(index, 'consent')}. "
+        f"Registration: {statement(index, 'registration')}. Eligibility: {statement(index, 'eligibility')}.",
+    ]
+
+
+def _partition(index: Index) -> list[str]:
+    results = index.results
+    words = join([f"{each.name} (n = {each.n_cases:,}; {count(each.n_patients, 'patient')})" for each in results.sets])
+    texts = [
+        f"Cases belonged to the sets {words}, as declared in the cohort table before any processing. No patient "
+        f"contributed to two sets. The configuration hash is {results.provenance.study_sha256[:8]}; all settings were "
+        "fixed in one study file before the test sets were scored."
+    ]
+    trained = {centre for each in index.training for centre in each.centres}
+    texts += [
+        f"The {each.name} set comes only from {join(each.centres)}, which contributed no training data."
+        for each in index.tests
+        if each.role == "external" and each.centres and not trained & set(each.centres)
+    ]
+    if results.exclusions:
+        cases = len({each.case for each in results.exclusions})
+        verb = "was" if cases == 1 else "were"
+        texts.append(f"{count(cases, 'case')} could not be used and {verb} left out by name.")
+    return texts
+
+
+def _imaging(index: Index) -> list[str]:
+    return [
+        f"Modality: {statement(index, 'modality')}. Acquisition: {statement(index, 'acquisition')}.",
+        f"Reference standard: {statement(index, 'reference_standard')}. Segmentation: "
+        f"{statement(index, 'segmentation')}. "
+        "Segmentation reproducibility was not assessed.",
+    ]
+
+
+def _settings(found: Mapping[str, Any]) -> str:
+    words = "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in found.items())
+    return f" Settings: {words}." if words else ""
+
+
+def _source(source: FeatureSource) -> list[str]:
+    if not source.available:
+        return [f"The source {source.name} was planned and could not be used: {_why(source)}"]
+    if source.kind == "radiomics":
+        return [
+            f"{count(source.n_features, 'radiomic feature')} per case were extracted with PyRadiomics (differences "
+            "from "
+            f"the IBSI reference as documented by that library).{_settings(source.settings)}"
+        ]
+    if source.kind != "deep":
+        return [f"The source {source.name} ({source.kind}) gave {count(source.n_features, 'feature')} per case."]
+    return [_deep(source)]
+
+
+def _why(source: FeatureSource) -> str:
+    return sentence(source.reason or "no reason recorded")
+
+
+def _deep(source: FeatureSource) -> str:
+    weights = source.weights or {}
+    learned = weights.get("modalities")
+    origin = f"weights {source.name}" + (f", learned from {plain(learned)}" if learned else "")
+    if source.name == "random":
+        origin = "random weights as an untrained control: they have learned nothing"
+    sha = f" (SHA-256 {str(weights['sha256'])[:8]})" if weights.get("sha256") else ""
+    share, rank = source.health.get("first_component_share"), source.health.get("effective_rank")
+    health = "" if share is None else f" Their first principal component holds {percent(share)} of the variance"
+    health += "" if rank is None or share is None else f" and their effective rank is {significant(rank)}"
+    return (
+        f"{count(source.n_features, 'deep feature')} per case were computed by a frozen network with {origin}{sha}."
+        f"{health + '.' if health else ''}{_settings(source.settings)}"
+    )
+
+
+def _selection(index: Index) -> list[str]:
+    selections = index.results.selections
+    if not selections:
+        return []
+    opening = (
+        "On the training set only, missing values were replaced by medians and features standardised. The same chain "
+        "was "
+        "repeated inside every cross-validation fold."
+    )
+    return [opening, *(_chain(each) for each in selections)]
+
+
+def _chain(each: Selection) -> str:
+    if not each.steps:
+        return f"{each.arm}: {count(len(each.signature), 'feature')} used."
+    steps = ", ".join(f"{step.n_out:,} after {_step(step.name, step.settings)}" for step in each.steps)
+    chosen = each.lambda_.get("chosen")
+    tail = "" if chosen is None else f" The chosen λ was {significant(chosen)}."
+    if each.signature:
+        ranked = sorted(item.fold_frequency for item in each.signature)
+        middle = percent(ranked[len(ranked) // 2], 0)
+        tail += f" The median selection frequency of the final features over folds was {middle}."
+    return f"{each.arm}: of {count(each.steps[0].n_in, 'feature')}, {steps} remained.{tail}"
+
+
+def _step(name: str, settings: Mapping[str, Any]) -> str:
+    words = _STEPS.get(name, name.replace("_", " "))
+    return f"{words} ({plain(settings)})" if settings else words
+
+
+def _models(index: Index) -> list[str]:
+    results = index.results
+    if not results.models:
+        return []
+    names = list(dict.fromkeys(each.classifier for each in results.models))
+    folds = results.study.settings.get("modelling", {}).get("folds")
+    how = f"{folds}-fold patient-grouped cross-validation" if folds else "patient-grouped cross-validation"
+    fusion = {each.fusion for each in results.models}
+    texts = []
+    if "early" in fusion:
+        texts.append("Early fusion joined the feature tables before selection.")
+    if "late" in fusion:
+        rule = results.study.settings.get("modelling", {}).get("late_rule", "mean")
+        texts.append(f"Late fusion combined the class probabilities of two arms ({rule}).")
+    texts.append(
+        f"{count(len(names), 'classifier')} ({join([CLASSIFIERS.get(name, name) for name in names])}) were tuned on "
+        "the "
+        f"training set by {how}, maximising the out-of-fold {index.metric_name(MACRO_AUC)}; the final model, "
+        f"{results.final_model}, was chosen "
+        "by the highest of these."
+    )
+    return [" ".join(texts)]
+
+
+def _statistics(index: Index) -> list[str]:
+    results = index.results
+    if not results.estimates:
+        return []
+    several = len(index.classes) > 2
+    used = list(dict.fromkeys(each.method for each in results.estimates if each.metric in (AUC, MACRO_AUC)))
+    intervals = spoken([name for name in used if name in METHODS and name != "none"], METHODS) or "no method"
+    summary = "one-against-rest AUCs and their unweighted mean (macro AUC)" if several else "the AUC"
+    texts = [f"Discrimination was summarised by {summary}; intervals come from {intervals}."]
+    tests = list(dict.fromkeys(each.test for each in results.comparisons if each.test in TESTS))
+    if tests:
+        texts.append(f"Models were compared by {spoken(tests, TESTS)}; for two classes this is DeLong's test.")
+    texts += [_thresholds(index), _calibration(index), _family(index)]
+    found = results.provenance
+    names = ("PyRadiomics", "pyradiomics-cuda"), ("scikit-learn", "scikit-learn"), ("PyTorch", "torch")
+    software = [f"{title} {found.packages[name]}" for title, name in names if name in found.packages]
+    packages = ", ".join([f"Python {found.python}", f"radfusion {found.radfusion}", *software])
+    level = next(each.level for each in results.estimates)
+    texts.append(f"Two-sided alpha was {f'{1 - level:.2g}'.removeprefix('0')}. Software: {packages}.")
+    return [" ".join(text for text in texts if text)]
+
+
+def _thresholds(index: Index) -> str:
+    rules = sorted({f"{RULES.get(each.rule, each.rule)} on {each.fitted_on}" for each in index.results.thresholds})
+    if not rules:
+        return ""
+    return f"Sensitivity and specificity have Wilson intervals; thresholds were fixed by {join(rules)}."
+
+
+def _calibration(index: Index) -> str:
+    return "Calibration was assessed by the Brier score." if index.has([BRIER]) else ""
+
+
+def _family(index: Index) -> str:
+    found = index.results.comparisons
+    secondary = sum(each.role == "secondary" for each in found)
+    adjustments = sorted({each.adjustment for each in found if each.role == "secondary" and each.adjustment != "none"})
+    adjusted = f" were adjusted ({spoken(adjustments, ADJUSTMENTS)})" if adjustments else " were not adjusted"
+    tail = f" {count(secondary, 'secondary comparison')}{adjusted}." if secondary else ""
+    if index.primary is None:
+        return f"No primary comparison could be tested.{tail}"
+    a, b = index.primary[1].models
+    return f"The primary comparison was {a} against {b} on the {index.primary[1].set} set.{tail}"
+
+
+def results_paragraph(index: Index) -> list[str]:
+    """One paragraph per test set on the final model."""
+    if index.final is None:
+        return []
+    model, texts = index.final.model, []
+    for each in index.tests:
+        macro = index.find(MACRO_AUC, model, each.name)
+        areas = [f"{index.label(name)} {estimate(index.find(AUC, model, each.name, class_=name))}"
+                 for name in index.outcome_classes]  # fmt: skip
+        several = len(index.classes) > 2
+        overall = f" reached a macro AUC of {estimate(macro)}; class AUCs were" if several else " had the AUC"
+        right = index.find(ACCURACY, model, each.name)
+        accuracy = "" if right is None else f" Accuracy was {proportion(right)}."
+        texts.append(
+            f"In the {each.name} set ({count(each.n_cases, 'case')}; {index.per_class(each.n_by_class)}) the final "
+            "model "
+            f"{model}{overall} {', '.join(areas)}.{accuracy}"
+        )
+    return texts
+
+
+def _statements(index: Index) -> list[str]:
+    pairs = (("Funding", "funding"), ("Conflicts of interest", "conflicts"), ("Data sharing", "data_sharing"))
+    return [f"{title}: {statement(index, key)}." for title, key in pairs]

@@ -1,0 +1,287 @@
+"""study.yaml to Study: every mistake is answered with file, line and key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from radfusion.core.cohort import Cohort, CohortColumns, Role
+from radfusion.core.registry import nearest
+from radfusion.core.settings import Settings
+from radfusion.errors import StudyError
+from radfusion.evaluation.settings import EvaluationSettings
+from radfusion.extraction.extractors.deep import Deep
+from radfusion.extraction.extractors.radiomics import Radiomics
+from radfusion.imaging.loading import ImagingSettings
+from radfusion.modelling.settings import ModellingSettings
+
+__all__ = ["CohortSettings", "FeatureSettings", "Statements", "Study"]
+
+Key = tuple[str | int, ...]
+#: A label: YAML reads 0 as a number, the table holds text.
+Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+
+
+class CohortSettings(Settings):
+    """Where the cohort table is and what its columns and values mean."""
+
+    table: Path = Field(description="CSV file, relative to the study file")
+    columns: CohortColumns = Field(CohortColumns(), description="which column of the table holds what")
+    classes: tuple[Label, ...] = Field(min_length=2, description="labels of the table, in the order of the report")
+    class_names: dict[str, str] = Field({}, description="label to the words used in the report")
+    sets: dict[str, Role] = Field(
+        {}, description="value in the set column to training, internal, external, prospective"
+    )
+    unit: str = Field("case", description="what a case is, in the singular: vertebra, lesion, radiograph")
+
+
+class FeatureSettings(Settings):
+    """Which features are extracted."""
+
+    radiomics: Radiomics | None = Field(Radiomics(), description="PyRadiomics features; null for none")
+    deep: tuple[Deep, ...] = Field((), description="one entry per weights source")
+
+
+class Statements(Settings):
+    """Facts only the authors know, typed once and printed where a report needs them."""
+
+    objective: str | None = None
+    design: Literal["retrospective", "prospective", "mixed"] | None = None
+    ethics: str | None = None
+    consent: str | None = None
+    registration: str | None = None
+    dates: str | None = None
+    eligibility: str | None = None
+    reference_standard: str | None = None
+    segmentation: str | None = None
+    acquisition: str | None = None
+    modality: str | None = Field(None, description="for example radiograph, CT: compared with what the weights saw")
+    funding: str | None = None
+    conflicts: str | None = None
+    data_sharing: str | None = None
+
+
+class Study(Settings):
+    """A fusion study as its file describes it.
+
+    Examples
+    --------
+    >>> Study.from_text('''
+    ... title: Fractures
+    ... cohort: {table: cohort.csv, classes: ["0", "1"]}
+    ... modeling: {}
+    ... ''')
+    Traceback (most recent call last):
+    radfusion.errors.StudyError: study.yaml:4: modeling: unknown key; did you mean 'modelling'? ...
+    """
+
+    kind: Literal["fusion"] = Field("fusion", description="kind of study")
+    title: str = Field(min_length=1)
+    seed: int = Field(20240328, ge=0, description="seed of every random step")
+    cohort: CohortSettings
+    imaging: ImagingSettings = ImagingSettings()
+    features: FeatureSettings = FeatureSettings()
+    modelling: ModellingSettings = ModellingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    statements: Statements = Statements()
+    _file: Path = PrivateAttr(default=Path("study.yaml"))
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, overrides: Sequence[str] = ()) -> Study:
+        """Read a study file.
+
+        Parameters
+        ----------
+        path : path
+            YAML 1.2 file.
+        overrides : sequence of str
+            ``dotted.key=value`` with a YAML value; applied before checking.
+
+        Raises
+        ------
+        StudyError
+            Naming file, line, key and what is allowed, for every mistake of the file at once.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"cannot be read: {error}", file=path) from error
+        return cls.from_text(text, path, overrides)
+
+    @classmethod
+    def from_text(cls, text: str, file: str | Path = "study.yaml", overrides: Sequence[str] = ()) -> Study:
+        """Read a study from YAML text; see :meth:`from_yaml`."""
+        file = Path(file)
+        tree = _parse(text, file)
+        for override in overrides:
+            _override(tree, override, file)
+        try:
+            study = cls.model_validate_json(json.dumps(_plain(tree, file)))
+        except ValidationError as error:
+            raise _study_error(error, tree, file) from error
+        study._file = file  # noqa: SLF001 - pydantic's way to keep what is no field
+        return study
+
+    @property
+    def file(self) -> Path:
+        """The study file."""
+        return self._file
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the study file: relative ones start from its folder."""
+        return path if path.is_absolute() else self._file.parent / path
+
+    def at_hand(self, extractor: Deep) -> Deep:
+        """A deep extractor whose weights file, if the study names one, is resolved."""
+        return extractor.model_copy(update={"file": extractor.file and self.resolve(extractor.file)})
+
+    def read_cohort(self) -> Cohort:
+        """Read and check the cohort table.
+
+        Raises
+        ------
+        CohortError
+            With every mistake of the table.
+        """
+        settings = self.cohort
+        return Cohort.from_csv(
+            self.resolve(settings.table), columns=settings.columns, classes=settings.classes, sets=settings.sets
+        )
+
+    def to_yaml(self) -> str:
+        """The study with every default spelled out."""
+        stream = StringIO()
+        YAML(typ="safe", pure=True).dump(self.model_dump(mode="json"), stream)
+        return stream.getvalue()
+
+
+def _parse(text: str, file: Path) -> CommentedMap:
+    try:
+        tree = YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = None if mark is None else mark.line + 1
+        message = f"not valid YAML: {error.problem or error.context}"
+        raise StudyError(" ".join(message.split()), file=file, line=line) from error
+    except YAMLError as error:
+        raise StudyError(f"not valid YAML: {' '.join(str(error).split())}", file=file) from error
+    if not isinstance(tree, CommentedMap):
+        raise StudyError("a study file is a mapping of keys; see `radfusion new fusion`", file=file, line=1)
+    return tree
+
+
+def _override(tree: CommentedMap, override: str, file: Path) -> None:
+    dotted, equals, text = override.partition("=")
+    if not equals or not dotted.strip():
+        raise StudyError(f"--set {override!r}: write dotted.key=value", file=file)
+    *parents, last = dotted.strip().split(".")
+    node: Any = tree
+    for name in parents:
+        node = _child(node, name, dotted=dotted, file=file)
+    value = YAML(typ="safe", pure=True).load(text)
+    if isinstance(node, CommentedSeq):
+        node[_position(node, last, dotted=dotted, file=file)] = value
+    else:
+        node[last] = value
+
+
+def _child(node: Any, name: str, *, dotted: str, file: Path) -> Any:
+    if isinstance(node, CommentedSeq):
+        return node[_position(node, name, dotted=dotted, file=file)]
+    if not isinstance(node.get(name), CommentedMap | CommentedSeq):
+        node[name] = CommentedMap()
+    return node[name]
+
+
+def _position(node: CommentedSeq, name: str, *, dotted: str, file: Path) -> int:
+    if not name.isdigit() or int(name) >= len(node):
+        raise StudyError(f"--set {dotted}: {name!r} is not a position from 0 to {len(node) - 1}", file=file)
+    return int(name)
+
+
+def _plain(node: Any, file: Path, key: Key = ()) -> Any:
+    """Plain JSON values; a date or other YAML object is refused rather than turned into text."""
+    if isinstance(node, Mapping):
+        return {str(name): _plain(value, file, (*key, str(name))) for name, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_plain(value, file, (*key, position)) for position, value in enumerate(node)]
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    raise StudyError(f"a {type(node).__name__} is not allowed here; put it in quotes", file=file, key=_dotted(key))
+
+
+def _study_error(error: ValidationError, tree: CommentedMap, file: Path) -> StudyError:
+    found = [(_line(tree, key), _dotted(key), message) for key, message in _messages(error)]
+    found = list(dict.fromkeys(sorted(found, key=lambda item: item[0])))
+    first, *others = found
+    tail = "".join(f"\n{file}:{line}: {key}: {message}" for line, key, message in others)
+    return StudyError(first[2] + tail, file=file, line=first[0], key=first[1])
+
+
+def _messages(error: ValidationError) -> Iterator[tuple[Key, str]]:
+    for detail in error.errors():
+        key = tuple(part for part in detail["loc"] if not str(part).startswith("function-"))
+        if detail["type"] == "extra_forbidden":
+            allowed = _allowed(key)
+            yield key, f"unknown key; {nearest(str(key[-1]), allowed)}" if allowed else "unknown key"
+        elif detail["type"] == "missing":
+            yield key, "this key is required"
+        else:
+            yield key, _sentence(detail)
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    message = detail["msg"].removeprefix("Value error, ")
+    given = detail["input"]
+    if detail["type"] == "value_error" or isinstance(given, dict | list):
+        return message
+    return f"{message[0].lower()}{message[1:]}; got {given!r}"
+
+
+def _allowed(key: Key) -> list[str]:
+    """Names allowed beside the last part of a key, found by walking the settings classes."""
+    model: Any = Study
+    for part in key[:-1]:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        if field is None:
+            return []
+        model = next((kind for kind in _kinds(field.annotation) if hasattr(kind, "model_fields")), None)
+    return list(model.model_fields) if model is not None else []
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _kinds(argument)
+
+
+def _line(tree: CommentedMap, key: Key) -> int:
+    """Line of a key, or of its nearest parent that is written in the file."""
+    node: Any = tree
+    line = 1
+    for part in key:
+        try:
+            if isinstance(node, CommentedMap):
+                line = node.lc.key(part)[0] + 1
+            elif isinstance(node, CommentedSeq):
+                line = node.lc.item(part)[0] + 1
+            node = node[part]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            return line
+    return line
+
+
+def _dotted(key: Key) -> str:
+    return ".".join(str(part) for part in key)

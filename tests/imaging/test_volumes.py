@@ -1,0 +1,111 @@
+"""NIfTI, NRRD and MetaImage: geometry, and files that SimpleITK would read wrongly without a word."""
+
+import gzip
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from radfusion.errors import CaseError
+from radfusion.imaging.loading import ImagingSettings, probe, read_scan
+
+SETTINGS = ImagingSettings()
+SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
+
+
+@pytest.fixture
+def values():
+    return np.random.default_rng(1).integers(-500, 900, (9, 12, 14), dtype=np.int16)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(values, name, *, spacing=(0.5, 0.75, 2.0), origin=(1.0, 2.0, 3.0), compress=False):
+        image = SimpleITK.GetImageFromArray(values)
+        image.SetSpacing(spacing[: values.ndim])
+        image.SetOrigin(origin[: values.ndim])
+        SimpleITK.WriteImage(image, str(tmp_path / name), useCompression=compress)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("compress", [False, True])
+def test_values_and_geometry_come_in_array_order(write, values, suffix, compress):
+    path = write(values, f"scan{suffix}", compress=compress)
+    scan = read_scan("a", path, None, settings=SETTINGS)
+    np.testing.assert_array_equal(scan.image, values)
+    np.testing.assert_allclose(scan.spacing, (2.0, 0.75, 0.5), rtol=1e-6)
+    np.testing.assert_allclose(np.abs(scan.origin), (3.0, 2.0, 1.0), rtol=1e-6)
+    assert len(scan.direction) == 9
+
+
+def test_one_slice_becomes_a_film(write, values):
+    scan = read_scan("a", write(values[:1], "scan.nii.gz"), None, settings=SETTINGS)
+    assert scan.image.shape == (12, 14)
+    np.testing.assert_allclose(scan.spacing, (0.75, 0.5), rtol=1e-6)
+    assert len(scan.direction) == 4
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("missing", [1, 40, 500])
+def test_a_volume_cut_short_is_refused(write, values, suffix, compress, missing):
+    path = write(values, f"scan{suffix}", compress=compress)
+    path.write_bytes(path.read_bytes()[:-missing])
+    with pytest.raises(CaseError, match=r"cut short|corrupt|cannot be read"):
+        read_scan("a", path, None, settings=SETTINGS)
+
+
+def test_flipped_bits_in_a_compressed_volume_are_found(write, values):
+    path = write(values, "scan.nii.gz")
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(CaseError, match=r"scan\.nii\.gz"):
+        read_scan("a", path, None, settings=SETTINGS)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_nan_is_refused_in_every_format(write, values, suffix):
+    numbers = values.astype(np.float32)
+    numbers[4, 5, 6] = np.nan
+    with pytest.raises(CaseError, match=r"1 (voxels|pixels) are NaN or infinite"):
+        read_scan("a", write(numbers, f"scan{suffix}"), None, settings=SETTINGS)
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nhdr"])
+def test_headers_that_point_at_another_file_are_refused(write, values, suffix):
+    with pytest.raises(CaseError, match="keeps its pixels in another file"):
+        read_scan("a", write(values, f"scan{suffix}"), None, settings=SETTINGS)
+
+
+def test_vectors_and_series_are_refused(values, tmp_path):
+    image = SimpleITK.GetImageFromArray(np.stack([values, values], axis=-1), isVector=True)
+    SimpleITK.WriteImage(image, str(tmp_path / "vector.nrrd"))
+    with pytest.raises(CaseError, match="2 components per voxel"):
+        read_scan("a", tmp_path / "vector.nrrd", None, settings=SETTINGS)
+    SimpleITK.WriteImage(SimpleITK.JoinSeries([SimpleITK.GetImageFromArray(values)] * 2), str(tmp_path / "time.nrrd"))
+    with pytest.raises(CaseError, match="has 4 axes"):
+        read_scan("a", tmp_path / "time.nrrd", None, settings=SETTINGS)
+
+
+def test_a_decompression_bomb_ends_at_the_size_its_header_states(write, values, tmp_path):
+    head = gzip.decompress(write(values, "scan.nii.gz").read_bytes())
+    bomb = tmp_path / "bomb.nii.gz"
+    bomb.write_bytes(gzip.compress(head + bytes(50_000_000)))
+    scan = read_scan("a", bomb, None, settings=SETTINGS)
+    np.testing.assert_array_equal(scan.image, values)
+
+
+def test_a_segmentation_elsewhere_in_the_patient_is_refused(write, values):
+    image = write(values, "scan.nii.gz")
+    drawn = np.zeros(values.shape, dtype=np.uint8)
+    drawn[2:7, 3:9, 4:10] = 1
+    assert read_scan("a", image, write(drawn, "same.nii.gz"), settings=SETTINGS).n_roi == 180
+    moved = write(drawn, "moved.nii.gz", origin=(1.0, 9.0, 3.0), spacing=(0.5, 0.75, 3.0))
+    assert probe(image, moved) is None
+    with pytest.raises(CaseError, match=r"lies elsewhere than the image scan\.nii\.gz: spacing .*; origin") as caught:
+        read_scan("a", image, moved, settings=SETTINGS)
+    assert caught.value.stage == "segmentation"

@@ -1,0 +1,50 @@
+"""Simulated arms: a table of features and the cohort that it belongs to."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radfusion.core.cohort import Cohort
+from radfusion.core.features import FeatureTable
+from radfusion.modelling.selection import SelectionSettings
+from radfusion.modelling.settings import ModellingSettings
+
+
+def simulated(classes=3, *, n=120, p=40, effect=1.0, informative=6, seed=0, source="radiomics", per_patient=2):
+    """Table and cohort: the first `informative` features shift with the class; a quarter of the cases is internal."""
+    who = np.random.default_rng(0)
+    codes = who.permutation(np.arange(n) % classes)
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(n, p))
+    values[:, :informative] += effect * rng.normal(size=(classes, informative))[codes]
+    cases = [f"case-{i:04d}" for i in range(n)]
+    frame = pd.DataFrame(values, index=cases, columns=[f"{source}:f{i:03d}" for i in range(p)])
+    rows = pd.DataFrame(
+        {
+            "patient": [f"patient-{i // per_patient}" for i in range(n)],
+            "label": [f"grade {code}" for code in codes],
+            "set": np.where(np.arange(n) < n * 3 // 4, "training", "internal"),
+        },
+        index=pd.Index(cases, name="case"),
+    )
+    cohort = Cohort(rows, tuple(f"grade {k}" for k in range(classes)), Path())
+    return FeatureTable(frame, {source: {"version": "1", "weights": None}}), cohort
+
+
+@pytest.fixture(scope="session")
+def simulate():
+    """Return the simulation."""
+    return simulated
+
+
+@pytest.fixture(scope="session")
+def quick():
+    """Return settings with short paths and few folds; keyword arguments replace others."""
+
+    def settings(**changes):
+        selection = SelectionSettings(n_lambdas=12, folds=3)
+        return ModellingSettings(**{"selection": selection, "folds": 3, "null_runs": 2} | changes)
+
+    return settings

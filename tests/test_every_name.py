@@ -1,0 +1,144 @@
+"""Every registered name runs end to end; a new name is covered without editing this file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from radfusion.cohorts.simulate import SimulationSettings, simulate_cohort
+from radfusion.core.cohort import Cohort
+from radfusion.core.features import FeatureTable
+from radfusion.core.results import StudyResults
+from radfusion.evaluation.audit import AUDIT_RULES
+from radfusion.execution.executors import executor_named
+from radfusion.extraction.extractors.deep import Deep
+from radfusion.imaging.loading import ImagingSettings, read_scan
+from radfusion.modelling.fitting import fit_arms
+from radfusion.modelling.fusion import late_fusion
+from radfusion.modelling.settings import ModellingSettings
+from radfusion.pipelines.names import REGISTRIES
+from radfusion.pipelines.templates import template_folder, template_names
+from radfusion.report.index import Index
+from radfusion.report.sections import SECTIONS
+from radfusion.study import Study
+
+
+def tables(run: Path) -> dict[str, FeatureTable]:
+    return {path.stem: FeatureTable(pd.read_parquet(path)) for path in sorted((run / "features").glob("*.parquet"))}
+
+
+def cohort_of(study: Path) -> Cohort:
+    return Study.from_yaml(study).read_cohort()
+
+
+def run_executor(name: str, study: Path, run: Path) -> None:
+    assert [outcome.value for outcome in executor_named(name, 1).map(abs, [-2, 1])] == [2, 1]
+
+
+def run_format(name: str, study: Path, run: Path) -> None:
+    folder = study.parent / f"as-{name}"
+    folder.mkdir()
+    image, ending = np.arange(64 * 48, dtype=np.uint16).reshape(64, 48) % 251, {"raster": "png", "volume": "nii.gz"}
+    path = folder / f"film.{ending.get(name, 'dcm')}"
+    if name == "dicom":
+        sizes = {"training": 12, "internal": 0, "external": 0, "prospective": 0}
+        settings = SimulationSettings.model_validate({"format": "dicom", "sizes": sizes})
+        frame = pd.read_csv(simulate_cohort(folder / "cohort", settings))
+        path = folder / "cohort" / frame["image"][0]
+        image = np.zeros(pydicom.dcmread(path).pixel_array.shape)
+    elif name == "raster":
+        Image.fromarray(image.astype(np.uint8)).save(path)
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(image), str(path))
+    assert read_scan("x", path, None, settings=ImagingSettings()).image.shape == image.shape
+
+
+def run_weights(name: str, study: Path, run: Path) -> None:
+    extractor = Deep(weights=name, size=64)
+    if reason := extractor.unavailable():
+        pytest.skip(reason)
+    cohort = cohort_of(study)
+    case = cohort.frame.index[0]
+    scan = read_scan(case, cohort.image_path(case), cohort.segmentation_path(case), settings=ImagingSettings())
+    (features,) = extractor.extract([scan])
+    assert np.isfinite(list(features.values())).all()
+
+
+def run_selector(name: str, study: Path, run: Path) -> None:
+    settings = ModellingSettings.model_validate(
+        {"selection": {"method": name, "folds": 3}, "classifiers": ["logistic"], "folds": 3}
+    )
+    fits = fit_arms({"radiomics": tables(run)["radiomics"]}, cohort_of(study), settings, seed=1)
+    assert fits["radiomics"].selection.steps[-1].n_out == len(fits["radiomics"].selection.signature)
+
+
+def run_late_rule(name: str, study: Path, run: Path) -> None:
+    settings = ModellingSettings.model_validate(
+        {"selection": {"folds": 3}, "classifiers": ["logistic"], "folds": 3, "late_rule": name}
+    )
+    arms = fit_arms(tables(run), cohort_of(study), settings, seed=1)
+    fused = late_fusion("late", arms["radiomics"], arms["random"], rule=name)
+    np.testing.assert_allclose(fused.fits["logistic"].predictions.probabilities.sum(axis=1), 1.0)
+
+
+def run_classifier(name: str, study: Path, run: Path) -> None:
+    results = StudyResults.read(run)
+    models = {model.model for model in results.models if model.classifier == name}
+    assert {model.split("/")[0] for model in models} == {model.arm for model in results.models}
+    judged = {(item.model, item.set) for item in results.estimates if item.metric == "macro_auc"}
+    assert {(model, one.name) for model in models for one in results.sets} <= judged
+
+
+def run_metric(name: str, study: Path, run: Path) -> None:
+    metrics = {item.metric for item in StudyResults.read(run).estimates}
+    expected = {"operating_point": {"sensitivity", "specificity"}, "auc": {"auc", "macro_auc"}}
+    assert expected.get(name, {name}) <= metrics
+
+
+def run_comparison(name: str, study: Path, run: Path) -> None:
+    found = {item.metric for item in StudyResults.read(run).comparisons}
+    assert {"macro_auc": "macro_auc", "class_auc": "auc"}.get(name, name) in found
+
+
+def run_audit_rule(name: str, study: Path, run: Path) -> None:
+    results = StudyResults.read(run)
+    findings = list(AUDIT_RULES[name](results))
+    assert findings
+    assert all(finding in results.audit for finding in findings)
+
+
+def run_section(name: str, study: Path, run: Path) -> None:
+    assert SECTIONS[name].build(Index(StudyResults.read(run)))
+
+
+def run_template(name: str, study: Path, run: Path) -> None:
+    assert Study.from_yaml(template_folder() / name / "study.yaml").title
+
+
+RUN: dict[str, Callable[[str, Path, Path], None]] = {
+    "executor": run_executor,
+    "format": run_format,
+    "weights": run_weights,
+    "selector": run_selector,
+    "classifier": run_classifier,
+    "late-rule": run_late_rule,
+    "metric": run_metric,
+    "comparison": run_comparison,
+    "audit-rule": run_audit_rule,
+    "section": run_section,
+    "template": run_template,
+}
+NAMES = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry]
+NAMES += [("template", name) for name in template_names()]
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMES)
+def test_every_name_runs(kind: str, name: str, small_study: Path, small_run: Path) -> None:
+    RUN[kind](name, small_study, small_run)
