@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -28,7 +28,11 @@ __all__ = ["CohortSettings", "FeatureSettings", "Statements", "Study"]
 
 Key = tuple[str | int, ...]
 #: A label: YAML reads 0 as a number, the table holds text.
-Label = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+Label = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if type(value) is int else value),
+    WithJsonSchema({"type": ["string", "integer"]}, mode="validation"),
+]
 
 
 class CohortSettings(Settings):
@@ -126,7 +130,7 @@ class Study(Settings):
         for override in overrides:
             _override(tree, override, file)
         try:
-            study = cls.model_validate_json(json.dumps(_plain(tree, file)))
+            study = cls.model_validate_json(json.dumps(_plain(tree, tree, file)))
         except ValidationError as error:
             raise _study_error(error, tree, file) from error
         study._file = file  # noqa: SLF001 - pydantic's way to keep what is no field
@@ -209,15 +213,18 @@ def _position(node: CommentedSeq, name: str, *, dotted: str, file: Path) -> int:
     return int(name)
 
 
-def _plain(node: Any, file: Path, key: Key = ()) -> Any:
+def _plain(node: Any, tree: CommentedMap, file: Path, *, key: Key = ()) -> Any:
     """Plain JSON values; a date or other YAML object is refused rather than turned into text."""
     if isinstance(node, Mapping):
-        return {str(name): _plain(value, file, (*key, str(name))) for name, value in node.items()}
+        return {str(name): _plain(value, tree, file, key=(*key, str(name))) for name, value in node.items()}
     if isinstance(node, list | tuple):
-        return [_plain(value, file, (*key, position)) for position, value in enumerate(node)]
+        return [_plain(value, tree, file, key=(*key, position)) for position, value in enumerate(node)]
     if node is None or isinstance(node, bool | int | float | str):
         return node
-    raise StudyError(f"a {type(node).__name__} is not allowed here; put it in quotes", file=file, key=_dotted(key))
+    kind = type(node).__name__.lower()
+    raise StudyError(
+        f"a {kind} is not allowed here; put it in quotes", file=file, line=_line(tree, key), key=_dotted(key)
+    )
 
 
 def _study_error(error: ValidationError, tree: CommentedMap, file: Path) -> StudyError:

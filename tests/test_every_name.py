@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pydicom
 import pytest
-import SimpleITK as sitk
+import SimpleITK
 from PIL import Image
 
 from radfusion.cohorts.simulate import SimulationSettings, simulate_cohort
@@ -56,7 +56,7 @@ def run_format(name: str, study: Path, run: Path) -> None:
     elif name == "raster":
         Image.fromarray(image.astype(np.uint8)).save(path)
     else:
-        sitk.WriteImage(sitk.GetImageFromArray(image), str(path))
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(image), str(path))
     assert read_scan("x", path, None, settings=ImagingSettings()).image.shape == image.shape
 
 

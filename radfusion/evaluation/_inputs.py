@@ -56,8 +56,10 @@ class Clusters:
     count: int | None = None
 
     def where(self, kept: Booleans) -> Clusters:
-        """The patients of some of the cases."""
-        return self if self.codes is None else clusters(self.codes[kept], int(kept.sum()))
+        """The patients of some of the cases, or of none."""
+        if self.codes is None or not kept.any():
+            return self
+        return clusters(self.codes[kept], int(kept.sum()))
 
 
 def binary(labels: ArrayLike, scores: ArrayLike, positive: Hashable) -> Ranked:

@@ -24,8 +24,8 @@ class PrimaryComparison(Settings):
         The set on which they are compared.
     """
 
-    models: tuple[str, str]
-    set: Literal["internal", "external", "prospective"]
+    models: tuple[str, str] = Field(description="two arms, for example [early-radimagenet, early-imagenet]")
+    set: Literal["internal", "external", "prospective"] = Field(description="the set on which they are compared")
 
     @field_validator("models")
     @classmethod
@@ -50,10 +50,18 @@ class EvaluationSettings(Settings):
         Rule that fixes decision thresholds on training out-of-fold predictions: youden.
     """
 
-    level: float = Field(default=0.95, gt=0, lt=1)
-    primary: PrimaryComparison | None = None
-    adjustment: str = Field(default="holm", json_schema_extra={"enum": list(ADJUSTMENTS)})
-    threshold: str = Field(default="youden", json_schema_extra={"enum": list(THRESHOLD_RULES)})
+    level: float = Field(default=0.95, gt=0, lt=1, description="confidence level of all intervals")
+    primary: PrimaryComparison | None = Field(None, description="the declared comparison; the others are adjusted")
+    adjustment: str = Field(
+        default="holm",
+        description="how P values of the secondary comparisons are adjusted",
+        json_schema_extra={"enum": list(ADJUSTMENTS)},
+    )
+    threshold: str = Field(
+        default="youden",
+        description="rule that fixes decision thresholds on training out-of-fold predictions",
+        json_schema_extra={"enum": list(THRESHOLD_RULES)},
+    )
 
     @field_validator("adjustment")
     @classmethod

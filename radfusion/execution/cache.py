@@ -75,7 +75,7 @@ class Cache:
 
     def put(self, key: str, arrays: Arrays, facts: Mapping[str, Any] | None = None) -> None:
         """Write an entry, replacing one of the same key."""
-        text = json.dumps(facts or {}, sort_keys=True, allow_nan=False).encode()
+        text = json.dumps(facts or {}, allow_nan=False).encode()
         tensors = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         body = len(text).to_bytes(8, "little") + text + tensors
         write_atomically(self.path(key), _MAGIC + hashlib.sha256(body).digest() + body)

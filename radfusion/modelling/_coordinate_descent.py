@@ -6,10 +6,11 @@ References
    J Stat Softw 2010;33(1):1-22. doi:10.18637/jss.v033.i01
 """
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -21,17 +22,11 @@ _ROUNDS = 50
 _RIDGE = 1e-11
 
 
-@njit(cache=True)
-def _add(total: Floats, factor: float, term: Floats) -> None:
-    for i in range(total.size):
-        total[i] += factor * term[i]
-
-
-@njit(cache=True)
 def _sweep(hessian: Floats, penalty: Floats, coefficients: Floats, gradient: Floats) -> None:  # noqa: PLR0917
     """Cycle through the coordinates in place; `gradient`, that of the smooth part, is kept up to date."""
+    size = coefficients.size
     for _ in range(_SWEEPS):
-        for j in range(coefficients.size):
+        for j in range(size):
             curvature = hessian[j, j]
             if curvature <= 0.0:
                 continue
@@ -39,9 +34,19 @@ def _sweep(hessian: Floats, penalty: Floats, coefficients: Floats, gradient: Flo
             excess = abs(target) - penalty[j]
             new = 0.0 if excess <= 0.0 else np.copysign(excess, target) / curvature
             change = new - coefficients[j]
-            if change != 0.0:
-                coefficients[j] = new
-                _add(gradient, change, hessian[j])
+            if change == 0.0:
+                continue
+            coefficients[j] = new
+            for i in range(size):
+                gradient[i] += change * hessian[j, i]
+
+
+@cache
+def _compiled_sweep() -> Callable[[Floats, Floats, Floats, Floats], None]:
+    from numba import njit
+
+    compiled: Callable[[Floats, Floats, Floats, Floats], None] = njit(cache=True)(_sweep)
+    return compiled
 
 
 def violations(penalty: Floats, coefficients: Floats, gradient: Floats) -> Floats:
@@ -141,9 +146,9 @@ class Quadratic:
         -------
         (m,) array with exact zeros off the support.
         """
-        coefficients, gradient = start.copy(), gradient.copy()
+        sweep, coefficients, gradient = _compiled_sweep(), start.copy(), gradient.copy()
         for _ in range(_ROUNDS):
-            _sweep(self._hessian, penalty, coefficients, gradient)
+            sweep(self._hessian, penalty, coefficients, gradient)
             if violations(penalty, coefficients, gradient).max() <= tolerance:
                 break
             change = self._change_on_support(gradient, coefficients, penalty)
@@ -155,6 +160,8 @@ class Quadratic:
 
     def _change_on_support(self, gradient: Floats, coefficients: Floats, penalty: Floats) -> Floats:
         """Go to the minimum for the present signs, or as far towards it as no sign changes."""
+        from scipy.linalg import cho_solve
+
         support = (coefficients != 0.0) | (penalty == 0.0)
         if self._factor is None or not np.array_equal(support, self._support):
             self._factorise(support)
@@ -172,6 +179,8 @@ class Quadratic:
         return change
 
     def _factorise(self, support: Mask) -> None:
+        from scipy.linalg import LinAlgError, cho_factor
+
         inner = self._hessian[support][:, support]
         inner.flat[:: len(inner) + 1] *= 1.0 + _RIDGE
         try:

@@ -22,7 +22,7 @@ _STEPS = 200
 _HALVINGS = 40
 _SLOW = 0.25  # a step that leaves more than this share of the violation asks for a new curvature
 _INEXACT = 0.1  # each quadratic problem is solved to this share of the present violation
-_ROUNDING = 1e-13
+_ROUNDING = 1e-12
 
 
 def class_probabilities(scores: Floats) -> Floats:
@@ -110,7 +110,7 @@ class LassoSolver:
                 break
             self._admit(missed)
         if len(self._coefficients) > 1:
-            # A number added to a feature's coefficients in all classes changes no probability; minus the median is best.
+            # Adding a number to a feature's coefficients in all classes changes no probability; this sum is smallest.
             self._coefficients[:, 1:] -= np.median(self._coefficients[:, 1:], axis=0)
         self._history = [self._history[-1], (penalty, self._coefficients.copy())]
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _BLOCK = 512
+_ROUNDING = 1e-12
 
 
 def rank_columns(values: Floats) -> Floats:
@@ -78,7 +79,7 @@ def uncorrelated(ranks: Floats, order: NDArray[np.intp], limit: float) -> NDArra
     alive = np.ones(len(order), dtype=bool)
     for start in range(0, len(order), _BLOCK):
         block = start + np.flatnonzero(alive[start : start + _BLOCK])
-        close = np.abs(unit[:, block].T @ unit[:, start:]) > limit
+        close = np.abs(unit[:, block].T @ unit[:, start:]) > limit + _ROUNDING
         for row, position in enumerate(block):
             if alive[position]:
                 alive[position + 1 :] &= ~close[row, position + 1 - start :]

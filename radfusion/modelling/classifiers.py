@@ -144,7 +144,8 @@ def _svm(hyperparameters: Hyperparameters, seed: int) -> Any:
 def _knn(hyperparameters: Hyperparameters, seed: int) -> Any:  # noqa: ARG001 - nothing random in it
     from sklearn.neighbors import KNeighborsClassifier
 
-    return KNeighborsClassifier(n_jobs=1, **hyperparameters)
+    # No search tree: its type depends on the number of features, and n is small.
+    return KNeighborsClassifier(algorithm="brute", n_jobs=1, **hyperparameters)
 
 
 def _random_forest(hyperparameters: Hyperparameters, seed: int) -> Any:
@@ -169,9 +170,11 @@ def _xgboost(hyperparameters: Hyperparameters, seed: int) -> Any:
 def _lightgbm(hyperparameters: Hyperparameters, seed: int) -> Any:
     from lightgbm import LGBMClassifier
 
-    fixed = {"n_estimators": 150, "learning_rate": 0.05, "subsample": 0.8, "subsample_freq": 1, "colsample_bytree": 0.5}
+    # The default of 20 cases in a leaf allows no split at all in a small fold.
+    fixed = {"n_estimators": 150, "learning_rate": 0.05, "min_child_samples": 5}
+    drawn = {"subsample": 0.8, "subsample_freq": 1, "colsample_bytree": 0.5}
     quiet = {"deterministic": True, "force_row_wise": True, "n_jobs": 1, "verbosity": -1}
-    return LGBMClassifier(**fixed, **quiet, random_state=seed, **hyperparameters)
+    return LGBMClassifier(**fixed, **drawn, **quiet, random_state=seed, **hyperparameters)
 
 
 def _mlp(hyperparameters: Hyperparameters, seed: int) -> Any:

@@ -74,7 +74,7 @@ def fit_arms(
         When an arm has no row for any training case.
     """
     settings, workers = settings or ModellingSettings(), workers or Workers()
-    data = _arms(arms, cohort, settings.folds, seed=seed)
+    data = _arms(arms, cohort, settings.folds, seed=seed) if arms else []
     tasks = [task for arm in data for task in _preparation_tasks(arm, settings, seed=seed)]
     prepared = _per_arm(PREPARATION.over(tasks, workers), len(data))
     tuning = [
@@ -161,8 +161,8 @@ def _tuning_tasks(
 
 
 def _per_arm(results: Sequence[Any], n_arms: int) -> list[Sequence[Any]]:
-    each = len(results) // n_arms if n_arms else 0
-    return [results[start : start + each] for start in range(0, each * n_arms, each)] if each else []
+    each = len(results) // max(1, n_arms)
+    return [results[number * each : (number + 1) * each] for number in range(n_arms)]
 
 
 def _arm_fit(arm: _Arm, preparations: Sequence[Preparation], tuned: Mapping[str, Tuned]) -> ArmFit:

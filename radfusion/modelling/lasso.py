@@ -11,12 +11,12 @@ References
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from radfusion.errors import FeatureError
 from radfusion.modelling._lasso_solver import LassoSolver, class_probabilities
@@ -120,7 +120,8 @@ def lasso_path(
 
     Without `lambdas` the grid is glmnet's: `n_lambdas` values from the smallest lambda that leaves no feature down to
     1e-4 of it (1e-2 when there are fewer cases than features), ended early once the deviance ratio passes 0.999 or
-    grows by less than 1e-5. A column that does not vary gets the coefficient 0.
+    grows by less than 1e-5. A column gets the coefficient 0 when it does not vary, or when it repeats an earlier one up
+    to shift, scale and sign.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def lasso_path(
     (0, [2])
     """
     x, labels = _checked(x, labels, n_classes)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _one_thread():
         fit = _Fit(x, labels, n_classes, tolerance=tolerance)
         return _path(list(_along(fit, lambdas, n_lambdas)))
 
@@ -195,9 +196,9 @@ def cross_validated_lasso(
     names, sizes = np.unique(folds, return_counts=True)
     if folds.shape != labels.shape or names.size < 2:
         raise FeatureError(f"folds has shape {folds.shape} and {names.size} folds; {labels.shape} and 2 or more needed")
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _one_thread():
         fit = _Fit(x, labels, n_classes, tolerance=_TOLERANCE)
-        parts = [_Part(x, labels, folds == name, n_classes) for name in names]
+        parts = [_Part(x, labels, folds == name, n_classes=n_classes) for name in names]
         solutions, deviances = [], []
         for solution in _along(fit, lambdas, n_lambdas):
             solutions.append(solution)
@@ -205,6 +206,15 @@ def cross_validated_lasso(
             if lambdas is None and sizes @ deviances[-1] > _HOPELESS * (sizes @ deviances[0]):
                 break
     return _judged(_path(solutions), np.array(deviances), sizes)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Limit BLAS: on matrices of this size, threads wait for each other most of the time."""
+    import scipy.linalg  # noqa: F401  # its BLAS can be limited only once it is loaded
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def _checked(x: Floats, labels: Integers, n_classes: int) -> tuple[Floats, Integers]:
@@ -247,6 +257,7 @@ class _Fit:
         varies = x.max(axis=0) != x.min(axis=0)
         self._centre, self._scale = x.mean(axis=0), np.where(varies, x.std(axis=0), 1.0)
         standardised = np.asfortranarray(np.where(varies, (x - self._centre) / self._scale, 0.0))
+        standardised[:, _repeated(standardised)] = 0.0
         modelled = np.arange(n_classes) if n_classes > 2 else np.array([1])
         self._solver = LassoSolver(standardised, (labels[:, None] == modelled).astype(np.float64), tolerance)
         self._null = self._solver.loss
@@ -268,10 +279,25 @@ class _Fit:
         return _Solution(penalty, coefficients, intercepts, 1.0 - self._solver.loss / self._null)
 
 
+def _repeated(standardised: Floats) -> NDArray[np.bool_]:
+    """Mark the columns that equal an earlier one or its negative: the split between them would be arbitrary."""
+    n, p = standardised.shape
+    key = np.abs(np.cos(np.arange(n)) @ standardised)
+    order = np.argsort(key, kind="stable")
+    same = np.diff(key[order]) < 1e-9 * n
+    left, right = order[:-1][same], order[1:][same]
+    products = np.einsum("ij,ij->j", standardised[:, left], standardised[:, right])
+    same[same] = np.abs(products) > n * (1.0 - 1e-12)
+    first = np.minimum.reduceat(order, np.flatnonzero(np.concatenate([[True], ~same])))
+    repeated = np.ones(p, dtype=bool)
+    repeated[first] = False
+    return repeated
+
+
 class _Part:
     """One fold: a fit to the cases outside it, judged on those inside."""
 
-    def __init__(self, x: Floats, labels: Integers, inside: NDArray[np.bool_], n_classes: int) -> None:
+    def __init__(self, x: Floats, labels: Integers, inside: NDArray[np.bool_], *, n_classes: int) -> None:
         self._fit = _Fit(x[~inside], labels[~inside], n_classes, tolerance=_FOLD_TOLERANCE)
         self._x, self._labels = x[inside], labels[inside]
 

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 Arrays = Mapping[str, NDArray[Any]]
 
 #: To be raised with every change of this package that changes a number.
-_VERSION = 1
+_VERSION = 2
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "xgboost", "lightgbm", "numba")
 
 
@@ -78,7 +78,8 @@ class Stage(Generic[Task, Result]):
         workers.progress.start(self.name, len(tasks))
         keys = self._keys(tasks) if workers.cache else []
         done = self._remembered(keys, workers.cache) if workers.cache else {}
-        workers.progress.advance(len(done))
+        if done:
+            workers.progress.advance(len(done))
         todo = [position for position in range(len(tasks)) if position not in done]
         remembered = len(done)
         outcomes = workers.executor.map(self.run, [tasks[position] for position in todo])

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from radfusion.cohorts.describe import summarise_sets
 from radfusion.core.cohort import Cohort
@@ -231,27 +230,15 @@ def _null_arm(study: Study, arms: Mapping[str, FeatureTable]) -> str:
 def _source(extractor: Extractor, tables: Mapping[str, FeatureTable], cohort: Cohort) -> FeatureSource:
     table = tables[extractor.source]
     training = table.restrict(cohort.of_set("training").frame.index)
-    identity = dict(extractor.identity())
     deep = isinstance(extractor, Deep)
     return FeatureSource(
         name=extractor.source,
         kind=extractor.kind,
         n_features=table.frame.shape[1],
-        settings=identity,
-        weights=_weights(extractor, identity) if isinstance(extractor, Deep) else None,
+        settings=dict(extractor.identity()),
+        weights=dict(extractor.weights_facts()) if isinstance(extractor, Deep) else None,
         health=feature_health(training.values) if deep else {},
     )
-
-
-def _weights(extractor: Deep, identity: Mapping[str, Any]) -> dict[str, Any]:
-    source = extractor.weights_source
-    return {
-        "title": source.title,
-        "sha256": identity["weights_sha256"],
-        "modalities": source.modalities,
-        "licence": source.licence,
-        "reference": source.reference,
-    }
 
 
 def _final_model(study: Study, fitted: FittedStudy, judgement: Judgement) -> Model:

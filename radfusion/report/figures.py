@@ -60,19 +60,20 @@ def draw(picture: Picture, style: Style) -> Drawn:
     return Drawn(files, inline_svg(files["svg"].decode(), picture.name, picture.alt))
 
 
-def key_above(figure: Canvas, names: Sequence[str], style: Style) -> None:
-    """Legend of the lines of a style above everything, four names a row."""
+def key_above(figure: Canvas, names: Sequence[str], style: Style, *, columns: int = 4) -> None:
+    """Legend of the lines of a style above everything."""
     from matplotlib.lines import Line2D
 
     lines = [style.line(at) for at in range(len(names))]
-    legend_above(figure, [Line2D([], [], color=line.colour, linestyle=line.dash) for line in lines], names)
+    handles = [Line2D([], [], color=line.colour, linestyle=line.dash) for line in lines]
+    legend_above(figure, handles, names, columns=columns)
 
 
-def legend_above(figure: Canvas, handles: Sequence[Line2D], names: Sequence[str]) -> None:
-    """Legend above everything, four names a row."""
+def legend_above(figure: Canvas, handles: Sequence[Line2D], names: Sequence[str], *, columns: int = 4) -> None:
+    """Legend above everything, so many names a row."""
     height = MM_PER_INCH * figure.get_figheight()
     figure.legend(
-        list(handles), list(names), loc="upper center", ncols=4, bbox_to_anchor=(0.5, 1 - 1.0 / height),
+        list(handles), list(names), loc="upper center", ncols=columns, bbox_to_anchor=(0.5, 1 - 1.0 / height),
         borderaxespad=0, borderpad=0, handlelength=3.2, columnspacing=1.6,
     )  # fmt: skip
 
@@ -125,7 +126,7 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     Examples
     --------
     >>> inline_svg('<?xml version="1.0"?><svg width="9pt" height="8pt" viewBox="0 0 9 8"><g id="a"/></svg>', "f", "<b>")
-    '<svg role="img" aria-label="&lt;b&gt;" viewBox="0 0 9 8"><g id="f-a"/></svg>'
+    '<svg role="img" aria-label="&lt;b&gt;" style="max-width: 9pt" viewBox="0 0 9 8"><g id="f-a"/></svg>'
     """
     from markupsafe import escape
 
@@ -135,5 +136,7 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     body = re.sub(r'href="#', rf'href="#{name}-', body)
     body = re.sub(r"url\(#", f"url(#{name}-", body)
     head, rest = body.split(">", 1)
+    width = re.search(r' width="([^"]*)"', head)
+    style = f' style="max-width: {width.group(1)}"' if width else ""
     head = re.sub(r' (?:width|height)="[^"]*"', "", head)
-    return head.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1) + ">" + rest
+    return head.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"{style}', 1) + ">" + rest

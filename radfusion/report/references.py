@@ -48,4 +48,12 @@ def cited(results: StudyResults) -> tuple[tuple[str, str], ...]:
         (any(each.adjustment == "holm" for each in results.comparisons), _HOLM),
         (any(each.rule == "youden" for each in results.thresholds), _YOUDEN),
     )
-    return tuple(reference for used, group in groups if used for reference in group)
+    found = [reference for used, group in groups if used for reference in group]
+    return tuple(dict.fromkeys([*found, *_weights(results)]))
+
+
+def _weights(results: StudyResults) -> list[tuple[str, str]]:
+    """References of the weights sources, whose DOI stands at the end of the text."""
+    texts = [str((each.weights or {}).get("reference") or "") for each in results.sources if each.available]
+    parts = [text.partition("doi:") for text in texts if text]
+    return [(text.strip(), doi.strip().rstrip(".")) for text, _, doi in parts]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from radfusion.core.results import FeatureSource, Selection
+from radfusion.core.results import Selection
+from radfusion.report.feature_sentences import source_sentences
 from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, Index
 from radfusion.report.wording import (
     ADJUSTMENTS,
@@ -22,7 +23,6 @@ from radfusion.report.wording import (
     percent,
     plain,
     proportion,
-    sentence,
     significant,
     spoken,
 )
@@ -87,7 +87,7 @@ def methods(index: Index) -> list[tuple[str, list[str]]]:
         ("Study design", _design(index)),
         ("Participants and sets", _partition(index)),
         ("Imaging and segmentation", _imaging(index)),
-        ("Feature extraction", [text for source in index.results.sources for text in _source(source)]),
+        ("Feature extraction", [text for source in index.results.sources for text in source_sentences(source)]),
         ("Feature selection", _selection(index)),
         ("Fusion and models", _models(index)),
         ("Statistical analysis", _statistics(index)),
@@ -140,45 +140,6 @@ def _imaging(index: Index) -> list[str]:
         f"{statement(index, 'segmentation')}. "
         "Segmentation reproducibility was not assessed.",
     ]
-
-
-def _settings(found: Mapping[str, Any]) -> str:
-    words = "; ".join(f"{key.replace('_', ' ')}: {plain(value)}" for key, value in found.items())
-    return f" Settings: {words}." if words else ""
-
-
-def _source(source: FeatureSource) -> list[str]:
-    if not source.available:
-        return [f"The source {source.name} was planned and could not be used: {_why(source)}"]
-    if source.kind == "radiomics":
-        return [
-            f"{count(source.n_features, 'radiomic feature')} per case were extracted with PyRadiomics (differences "
-            "from "
-            f"the IBSI reference as documented by that library).{_settings(source.settings)}"
-        ]
-    if source.kind != "deep":
-        return [f"The source {source.name} ({source.kind}) gave {count(source.n_features, 'feature')} per case."]
-    return [_deep(source)]
-
-
-def _why(source: FeatureSource) -> str:
-    return sentence(source.reason or "no reason recorded")
-
-
-def _deep(source: FeatureSource) -> str:
-    weights = source.weights or {}
-    learned = weights.get("modalities")
-    origin = f"weights {source.name}" + (f", learned from {plain(learned)}" if learned else "")
-    if source.name == "random":
-        origin = "random weights as an untrained control: they have learned nothing"
-    sha = f" (SHA-256 {str(weights['sha256'])[:8]})" if weights.get("sha256") else ""
-    share, rank = source.health.get("first_component_share"), source.health.get("effective_rank")
-    health = "" if share is None else f" Their first principal component holds {percent(share)} of the variance"
-    health += "" if rank is None or share is None else f" and their effective rank is {significant(rank)}"
-    return (
-        f"{count(source.n_features, 'deep feature')} per case were computed by a frozen network with {origin}{sha}."
-        f"{health + '.' if health else ''}{_settings(source.settings)}"
-    )
 
 
 def _selection(index: Index) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from radfusion.core.results import Comparison, Estimate
 
@@ -22,6 +23,7 @@ __all__ = [
     "difference",
     "estimate",
     "fixed",
+    "flat",
     "interval",
     "interval_methods",
     "join",
@@ -136,6 +138,21 @@ def plain(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(plain(item) for item in value) or "none"
     return str(value)
+
+
+def flat(settings: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    """Nested settings as dotted names and words.
+
+    Examples
+    --------
+    >>> flat({"crop": {"size": 224, "margin": None}, "order": ["R", "G"]})
+    {'crop.size': '224', 'crop.margin': 'none', 'order': 'R, G'}
+    """
+    found: dict[str, str] = {}
+    for key, value in settings.items():
+        name = f"{above}{key}"
+        found |= flat(value, f"{name}.") if isinstance(value, Mapping) and value else {name: plain(value)}
+    return found
 
 
 def percent(value: float, digits: int = 1) -> str:

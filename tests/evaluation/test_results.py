@@ -288,3 +288,13 @@ def test_public_names_are_one_sorted_list():
     assert [*ev.__all__] == sorted(ev.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     assert all(hasattr(ev, name) for name in ev.__all__)
     assert isinstance(ev.auc(Y, SCORE), Estimate)
+
+
+def test_a_threshold_that_nobody_reaches_is_no_crash_with_several_cases_per_patient() -> None:
+    found = {
+        each.metric: each
+        for each in ev.operating_point([0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4], 0.9, patients=["a", "a", "b", "b"])
+    }
+    assert found["ppv"].value is None
+    assert found["ppv"].reason == "no case is called positive at the threshold"
+    assert found["sensitivity"].value == 0.0

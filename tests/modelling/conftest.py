@@ -1,5 +1,6 @@
 """Simulated arms: a table of features and the cohort that it belongs to."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
+from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.selection import SelectionSettings
 from radfusion.modelling.settings import ModellingSettings
 
@@ -48,3 +50,15 @@ def quick():
         return ModellingSettings(**{"selection": selection, "folds": 3, "null_runs": 2} | changes)
 
     return settings
+
+
+@pytest.fixture(scope="session")
+def fitted(simulate, quick):
+    """Return a function of the number of classes: an arm of every classifier (seed 1, 2 folds), its table, its cohort."""
+
+    @functools.cache
+    def fit(classes):
+        table, cohort = simulate(classes, n=80, p=20, effect=2.0)
+        return fit_arms({"arm": table}, cohort, quick(folds=2), seed=1)["arm"], table, cohort
+
+    return fit

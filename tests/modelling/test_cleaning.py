@@ -44,7 +44,7 @@ def test_pruning_equals_the_pairwise_loop():
     rho = np.abs(stats.spearmanr(values).statistic)
     kept = []
     for column in order:
-        if all(rho[column, other] <= 0.8 for other in kept):
+        if all(rho[column, other] <= 0.8 + 1e-9 for other in kept):
             kept.append(column)
     assert 5 < len(kept) < 600
     assert uncorrelated(rank_columns(values), order, 0.8).tolist() == sorted(kept)

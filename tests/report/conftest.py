@@ -36,9 +36,11 @@ from radfusion.evaluation import (
     roc_curves,
     training_thresholds,
 )
+from radfusion.extraction.extractors.radiomics import Radiomics
 from radfusion.report.styles import Style
 from radfusion.report.write import write_report
 
+HE = "He K, et al. Deep residual learning for image recognition. CVPR 2016. doi:10.1109/CVPR.2016.90"
 SIZES = {"training": 150, "internal": 70, "external": 60, "prospective": 45}
 CENTRES = {"training": ("A", "B"), "internal": ("A", "B"), "external": ("C",), "prospective": ("A", "D")}
 SIGNAL = {"radiomics": 0.62, "imagenet": 0.5, "random": 0.25}
@@ -240,17 +242,26 @@ def facts(classes):
 
 
 def sources():
-    layer = {"backbone": "resnet50", "layer": "layer3", "size": 224}
+    layer = {
+        "kind": "deep",
+        "network": "resnet50",
+        "layer": "layer3",
+        "crop": {"size": 224, "margin": 0.1},
+        "input": {"order": "RGB", "mean": [0.485, 0.456, 0.406]},
+    }
     return (
         FeatureSource(
-            name="radiomics", kind="radiomics", n_features=24, settings={"bin_width": 25.0, "image_types": ["original"]}
+            name="radiomics",
+            kind="radiomics",
+            n_features=24,
+            settings={"settings": Radiomics().model_dump(mode="json"), "versions": {"pyradiomics-cuda": "1.0.4"}},
         ),
         FeatureSource(
             name="imagenet",
             kind="deep",
             n_features=24,
             settings=layer,
-            weights={"sha256": "0676ba61" * 8, "modalities": ["photographs"]},
+            weights={"sha256": "0676ba61" * 8, "modalities": ["photographs"], "title": "ImageNet", "reference": HE},
             health={"first_component_share": 0.321, "effective_rank": 41.2},
         ),
         FeatureSource(

@@ -50,14 +50,18 @@ class Deep(Extractor):
 
     kind: ClassVar[str] = "deep"
 
-    weights: str = "imagenet"
-    file: Path | None = None
-    layer: Literal["layer1", "layer2", "layer3", "layer4"] | None = None
-    size: int = Field(default=224, ge=32, le=1024)
-    margin: float = Field(default=0.1, ge=0, le=5)
-    outside: Literal["keep", "zero"] = "keep"
-    batch_size: int = Field(default=8, ge=1, le=512)
-    device: Device = "auto"
+    weights: str = Field("imagenet", description="weights source; see `radfusion weights list`")
+    file: Path | None = Field(None, description="its file, relative to the study, when it is in no usual place")
+    layer: Literal["layer1", "layer2", "layer3", "layer4"] | None = Field(
+        None, description="stage that features are taken from; null: the deepest that the source has"
+    )
+    size: int = Field(default=224, ge=32, le=1024, description="rows and columns that the crop is resized to")
+    margin: float = Field(
+        default=0.1, ge=0, le=5, description="surroundings of the ROI on every side, in units of its longer side"
+    )
+    outside: Literal["keep", "zero"] = Field("keep", description="keep pixels outside the ROI, or make them black")
+    batch_size: int = Field(default=8, ge=1, le=512, description="images computed together")
+    device: Device = Field("auto", description="where the network runs: auto, cpu or cuda")
 
     @field_validator("weights")
     @classmethod

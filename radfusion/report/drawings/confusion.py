@@ -70,7 +70,10 @@ def draw_confusions(rows: tuple[Row, ...], classes: tuple[str, ...], style: Styl
 
 def _matrix(axes: Axes, matrix: Matrix, style: Style) -> None:
     shares = [[number / (sum(row) or 1) for number in row] for row in matrix.counts]
-    axes.imshow(shares, cmap=style.heat, vmin=0, vmax=1.15, aspect="auto")
+    # Cells rather than an image, so that the figure stays a drawing at every size.
+    edges = [place - 0.5 for place in range(len(shares) + 1)]
+    axes.pcolormesh(edges, edges, shares, cmap=style.heat, vmin=0, vmax=1.15, edgecolors="white", linewidth=0.4)
+    axes.invert_yaxis()
     for i, row in enumerate(matrix.counts):
         for j, number in enumerate(row):
             words = f"{number}\n{100 * shares[i][j]:.0f}%" if sum(row) else f"{number}\n–"

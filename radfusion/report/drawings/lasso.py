@@ -59,7 +59,7 @@ def draw_deviance(arms: tuple[Deviance, ...], axis: str, style: Style) -> Canvas
     """Draw one panel per arm: deviance with standard-error bars against log lambda."""
     columns = min(3, len(arms))
     rows = -(-len(arms) // columns)
-    cell, tall, left, gap, head, block = 46.0, 34.0, 13.0, 9.5, 6.0, 54.0
+    cell, tall, left, gap, head, block = 46.0, 34.0, 13.0, 9.5, 6.0 if columns > 1 else 10.0, 54.0
     width = max(left + columns * cell + (columns - 1) * gap + 4.0, style.single)
     height = head + rows * block
     figure = canvas(width, height)
@@ -70,7 +70,8 @@ def draw_deviance(arms: tuple[Deviance, ...], axis: str, style: Style) -> Canvas
         _deviance(axes, arm, style)
         axes.set_ylabel(axis if column == 0 else "")
     handles = [_line(style.positive, "none", "o"), _line(GREY, "solid")]
-    legend_above(figure, [*handles, *_mark_lines(style)], ["mean over folds", "± 1 standard error", "λ min", "λ 1se"])
+    words = ["mean over folds", "± 1 standard error", "λ min", "λ 1se"]
+    legend_above(figure, [*handles, *_mark_lines(style)], words, columns=4 if columns > 1 else 2)
     return figure
 
 
@@ -110,9 +111,10 @@ def _deviance(axes: Axes, arm: Deviance, style: Style) -> None:
 def draw_paths(paths: tuple[Path, ...], marks: Marks, style: Style) -> Canvas:
     """Draw one panel per class: coefficients against log lambda, those of the signature in colour."""
     classes = tuple(dict.fromkeys(path.class_ for path in paths))
-    left, gap, tall, head, foot = 13.0, 4.0, 42.0, 13.0, 10.0
+    left, gap, tall, head, foot = 15.0, 4.0, 42.0, 13.0, 10.0
     wide = min((style.double - left - 2.0 - gap * (len(classes) - 1)) / len(classes), 70.0)
-    width, height = max(left + len(classes) * (wide + gap), style.single), head + tall + foot
+    width = max(left + 2.0 + len(classes) * (wide + gap) - gap, style.single)
+    height = head + tall + foot
     figure = canvas(width, height)
     reach = 1.08 * max(abs(value) for path in paths for value in path.values) or 1.0
     for at, name in enumerate(classes):
@@ -130,7 +132,8 @@ def draw_paths(paths: tuple[Path, ...], marks: Marks, style: Style) -> Canvas:
         axes.set_ylabel("Coefficient" if at == 0 else "")
         axes.tick_params(labelleft=at == 0)
     handles = [_line(style.negative, "solid"), _line(GREY, "solid"), *_mark_lines(style)]
-    legend_above(figure, handles, ["in the signature", "other", "λ min", "λ 1se"])
+    columns = 4 if width > 120 else 2
+    legend_above(figure, handles, ["in the signature", "other", "λ min", "λ 1se"], columns=columns)
     return figure
 
 
@@ -142,7 +145,7 @@ def draw_coefficients(bars: Bars, axis: str, style: Style) -> Canvas:
     figure = canvas(style.double, height)
     panel = min((style.double - label - 2.0 - gap * (count - 1)) / count, 60.0)
     reach = 1.08 * max(abs(value) for row in bars.values for value in row) or 1.0
-    names = [shortened(name, 58) for name in bars.features]
+    names = [shortened(name, 64) for name in bars.features]
     for at, name in enumerate(bars.classes):
         left = (label + at * (panel + gap)) / style.double
         axes = figure.add_axes((left, foot / height, panel / style.double, (height - head - foot) / height))

@@ -60,14 +60,15 @@ def draw_roc(rows: tuple[Row, ...], arms: tuple[str, ...], style: Style) -> Canv
         Look.
     """
     columns = max(len(row.panels) for row in rows)
-    head = 4.0 * -(-len(arms) // 4) + 3.0
+    names_a_row = 4 if columns > 2 else 2
+    head = 4.0 * -(-len(arms) // names_a_row) + 3.0
     below = HEADING + TITLE + TICKS + LINE * len(arms) + 3.0
     side = min((style.double - LEFT - RIGHT - GAP * (columns - 1)) / columns, WIDEST)
     side = min(side, max(NARROWEST, (style.tallest - head - AXIS) / len(rows) - below))
     width = max(LEFT + RIGHT + columns * side + GAP * (columns - 1), style.single)
     height = head + len(rows) * (below + side) + AXIS
     figure = canvas(width, height)
-    key_above(figure, arms, style)
+    key_above(figure, arms, style, columns=names_a_row)
     for line, row in enumerate(rows):
         last = line == len(rows) - 1
         top = head + line * (below + side)

@@ -6,19 +6,15 @@ from typing import Any
 
 from radfusion.core.results import FeatureSource
 from radfusion.report.blocks import Block, Cell, Data, Level, Note, Table, Text
+from radfusion.report.feature_sentences import untrained, weights_hash
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
-from radfusion.report.wording import count, fixed, join, percent, plain, sentence
+from radfusion.report.wording import count, fixed, flat, join, percent, plain, sentence
 
-__all__ = ["build", "untrained"]
+__all__ = ["build"]
 
 #: A first principal component above this share means that features are nearly copies of each other.
 COLLAPSED = 0.9
-
-
-def untrained(source: FeatureSource) -> bool:
-    """Whether a deep source is the untrained control."""
-    return source.kind == "deep" and source.name == "random"
 
 
 def build(index: Index) -> list[Block]:
@@ -49,9 +45,8 @@ def _weights(source: FeatureSource) -> tuple[str, str]:
     if source.kind != "deep":
         return "none used", "–"
     if untrained(source):
-        return (source.weights or {}).get("sha256") or "random numbers", "nothing (untrained control)"
-    weights = source.weights or {}
-    return str(weights.get("sha256") or "not recorded"), _modalities(weights)
+        return weights_hash(source) or "random numbers", "nothing (untrained control)"
+    return weights_hash(source) or "not recorded", _modalities(source.weights or {})
 
 
 def _health(source: FeatureSource) -> tuple[Cell, Cell]:
@@ -97,9 +92,9 @@ def _table(index: Index) -> Table:
 
 def _settings(index: Index) -> Table | None:
     rows = tuple(
-        (Cell(each.name), Cell(key), Cell(plain(value), f"/sources/{at}/settings"))
+        (Cell(each.name), Cell(key), Cell(value, f"/sources/{at}/settings"))
         for at, each in enumerate(index.results.sources)
-        for key, value in each.settings.items()
+        for key, value in flat(each.settings).items()
     )
     if not rows:
         return None

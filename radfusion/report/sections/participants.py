@@ -17,6 +17,8 @@ __all__ = ["build"]
 
 def build(index: Index) -> list[Block]:
     """Counts of the sets, the flow chart and every exclusion by name."""
+    if not index.results.sets:
+        return []
     blocks: list[Block] = [Text(_opening(index)), _flow(index), _sets(index)]
     if not index.results.exclusions:
         return [*blocks, Text("No case was left out.")]

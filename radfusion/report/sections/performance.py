@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 from radfusion.core.results import Curve, Estimate, FittedModel, SetSummary
 from radfusion.report.blocks import Block, Cell, Data, Heading, Note, Picture, Table, Text
@@ -13,12 +16,14 @@ from radfusion.report.wording import RULES, estimate, interval_methods, join, p_
 
 __all__ = ["build"]
 
+Curves: TypeAlias = Mapping[tuple[str, str, str | None], Curve]
+
 OPERATING = (("sensitivity", "Sensitivity"), ("specificity", "Specificity"), ("ppv", "PPV"), ("npv", "NPV"))
 
 
 def build(index: Index) -> list[Block]:
     """Estimates of the best model of each arm, then of all models."""
-    if not index.results.estimates or not index.tests:
+    if not index.results.estimates or not index.tests or not index.best:
         return []
     blocks: list[Block] = [Text(_opening(index)), _discrimination(index)]
     if any(curve.kind == "roc" for curve in index.results.curves):
@@ -110,13 +115,7 @@ def _row(each: Estimate) -> tuple[str | float | int | None, ...]:
 def _roc(index: Index) -> Picture:
     curves = {(each.model, each.set, each.class_): each for each in index.results.curves if each.kind == "roc"}
     arms = tuple(model.arm for model in index.best)
-    rows = tuple(
-        Row(
-            f"{index.set_title(each.name)} set",
-            tuple(_panel(index, each, column=column, curves=curves) for column in _columns(index)),
-        )
-        for each in index.tests
-    )
+    rows = _roc_rows(index, curves)
     chosen = {model.model: model.arm for model in index.best}
     data = tuple(
         (each.set, each.class_ or "macro", chosen[each.model], each.model, x, y)
@@ -133,17 +132,33 @@ def _roc(index: Index) -> Picture:
     )
     return Picture(
         name="roc",
-        caption="ROC curves of the best model of each arm, by set (rows) and class against the rest (columns), with "
-        f"AUC (95% CI).{macro} The thin line is chance.",
+        caption="ROC curves of the best model of each arm, by set and class against the rest, with AUC "
+        f"(95% CI).{macro} The thin line is chance.",
         alt="ROC curves by set and class",
         data=Data(("set", "class", "arm", "model", "one_minus_specificity", "sensitivity"), data),
         draw=partial(draw_roc, rows, arms),
     )
 
 
-def _panel(
-    index: Index, each: SetSummary, *, column: tuple[str, str | None], curves: dict[tuple[str, str, str | None], Curve]
-) -> Panel:
+def _roc_rows(index: Index, curves: Curves) -> tuple[Row, ...]:
+    """One row per set with a panel per class; with two classes one row with a panel per set."""
+    if len(index.classes) == 2:
+        column = _columns(index)[0]
+        panels = tuple(
+            replace(_panel(index, each, column=column, curves=curves), title=f"{index.set_title(each.name)} set")
+            for each in index.tests
+        )
+        return (Row(_binary_title(index), panels),)
+    return tuple(
+        Row(
+            f"{index.set_title(each.name)} set",
+            tuple(_panel(index, each, column=column, curves=curves) for column in _columns(index)),
+        )
+        for each in index.tests
+    )
+
+
+def _panel(index: Index, each: SetSummary, *, column: tuple[str, str | None], curves: Curves) -> Panel:
     metric, name = column
     traces = []
     for model in index.best:
@@ -248,7 +263,7 @@ def _everything(index: Index) -> Table:
         caption=f"{what} of every model on every set, with 95% CI.",
         columns=("Arm", "Classifier", *(_set_words(index, each) for each in index.tests)),
         rows=tuple(rows),
-        notes=("* best of its arm on training folds; ** final model. None was chosen on the sets shown here.",),
+        notes=("* best of its arm on training folds; ** final model. No choice used the sets shown here.",),
         data=_long(index, {each.model for each in index.results.models}, {AUC, MACRO_AUC}),
         group=True,
     )

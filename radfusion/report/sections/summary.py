@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from radfusion.report.blocks import Block, Cell, Facts, Heading, Note, Table, Text
+from radfusion.report.feature_sentences import untrained
 from radfusion.report.index import AUC, MACRO_AUC, Index
 from radfusion.report.sections.audit import LEVELS, tally
 from radfusion.report.sections.base import SECTIONS, Section
 from radfusion.report.sections.comparisons import verdict
-from radfusion.report.sections.features import untrained
 from radfusion.report.sentences import unfilled
 from radfusion.report.wording import count, difference, fixed, join, p_value, sentence
 

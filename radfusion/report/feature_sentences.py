@@ -1,0 +1,111 @@
+"""Sentences on how features were extracted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from radfusion.core.results import FeatureSource
+from radfusion.report.wording import count, flat, join, percent, plain, sentence, significant
+
+__all__ = ["source_sentences", "untrained", "weights_hash"]
+
+
+def untrained(source: FeatureSource) -> bool:
+    """Whether a deep source is the untrained control."""
+    return source.kind == "deep" and source.name == "random"
+
+
+def weights_hash(source: FeatureSource) -> str | None:
+    """SHA-256 of the weights that were used, or of those that the source is known by."""
+    found = source.settings.get("weights_sha256") or (source.weights or {}).get("sha256")
+    return str(found) if found else None
+
+
+def source_sentences(source: FeatureSource) -> list[str]:
+    """Paragraphs of a Methods section on one source."""
+    if not source.available:
+        why = sentence(source.reason or "no reason recorded")
+        return [f"The source {source.name} was planned and could not be used: {why}"]
+    if source.kind == "radiomics":
+        return [_radiomics(source)]
+    if source.kind == "deep":
+        return [_deep(source)]
+    return [f"The source {source.name} ({source.kind}) gave {count(source.n_features, 'feature')} per case."]
+
+
+def _radiomics(source: FeatureSource) -> str:
+    settings = source.settings.get("settings", source.settings)
+    versions = source.settings.get("versions", {})
+    software = f" ({', '.join(f'{name} {version}' for name, version in versions.items())})" if versions else ""
+    parts = [_resampling(settings), _normalisation(settings), _grey_levels(settings)]
+    prepared = "; ".join(part for part in parts if part)
+    families = f" of the families {_listed(settings['feature_classes'])}" if "feature_classes" in settings else ""
+    types = f" from the image types {_listed(settings['image_types'])}" if "image_types" in settings else ""
+    sigma = ""
+    if "log" in settings.get("image_types", ()) and settings.get("log_sigma"):
+        sigma = f" (Laplacian of Gaussian with sigma {_listed(settings['log_sigma'])} mm)"
+    return (
+        f"{prepared + '. ' if prepared else ''}{count(source.n_features, 'radiomic feature')} per case{families} were "
+        f"extracted{types}{sigma} with PyRadiomics{software}; it differs from the IBSI reference as its documentation "
+        "says. All other parameters kept their defaults."
+    )
+
+
+def _listed(values: Any) -> str:
+    return join([plain(value) for value in values])
+
+
+def _resampling(settings: Mapping[str, Any]) -> str:
+    if "resampled_spacing" not in settings:
+        return ""
+    spacing = settings["resampled_spacing"]
+    if not spacing:
+        return "Images were not resampled"
+    return f"Images were resampled to {' × '.join(plain(each) for each in spacing)} mm (B-spline)"
+
+
+def _normalisation(settings: Mapping[str, Any]) -> str:
+    if "normalise" not in settings:
+        return ""
+    if not settings["normalise"]:
+        return "intensities were not normalised"
+    return f"intensities were normalised to a standard deviation of {plain(settings.get('normalise_scale'))}"
+
+
+def _grey_levels(settings: Mapping[str, Any]) -> str:
+    if settings.get("bin_width"):
+        return f"grey levels had a fixed width of {plain(settings['bin_width'])}"
+    if settings.get("bin_count"):
+        return f"grey levels were a fixed number of {plain(settings['bin_count'])} per region"
+    return ""
+
+
+def _deep(source: FeatureSource) -> str:
+    weights = source.weights or {}
+    title, learned = weights.get("title") or source.name, weights.get("modalities")
+    origin = f"the weights {title}" + (f", learned from {plain(learned)}" if learned else "")
+    if untrained(source):
+        origin = "random weights as an untrained control, which have learned nothing"
+    known = weights_hash(source)
+    sha = f" (SHA-256 {known[:8]})" if known else ""
+    network = source.settings.get("network", "network")
+    layer = f" at {source.settings['layer']}" if source.settings.get("layer") else ""
+    return (
+        f"{count(source.n_features, 'deep feature')} per case were computed by a frozen {network}{layer} with "
+        f"{origin}{sha}.{_health(source)}{_inputs(source)}"
+    )
+
+
+def _health(source: FeatureSource) -> str:
+    share, rank = source.health.get("first_component_share"), source.health.get("effective_rank")
+    if share is None:
+        return ""
+    tail = "" if rank is None else f" and their effective rank is {significant(rank)}"
+    return f" Their first principal component holds {percent(share)} of the variance{tail}."
+
+
+def _inputs(source: FeatureSource) -> str:
+    told = {"kind", "revision", "network", "weights", "weights_sha256", "layer"}
+    words = flat({key: value for key, value in source.settings.items() if key not in told})
+    return f" Settings: {'; '.join(f'{key}: {value}' for key, value in words.items())}." if words else ""

@@ -1,0 +1,46 @@
+"""The shuffled-label run finds nothing, even where there is something to find."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radfusion.execution.cache import Cache
+from radfusion.modelling.folds import TrainingLabels
+from radfusion.modelling.null import shuffled_label_run, shuffled_labels
+from radfusion.modelling.work import Workers
+
+
+def test_strong_features_are_worth_nothing_once_labels_are_shuffled(simulate, quick):
+    table, cohort = simulate(2, n=160, p=60, effect=3.0)
+    aucs = shuffled_label_run(table, cohort, quick(null_runs=12), seed=1)
+    assert len(aucs) == 12
+    assert abs(np.mean(aucs) - 0.5) < 0.08
+
+
+def test_runs_are_cached_and_repeatable(simulate, quick, tmp_path):
+    table, cohort = simulate(n=80, p=20)
+    workers = Workers(cache=Cache(tmp_path))
+    first, second = (shuffled_label_run(table, cohort, quick(), seed=1, workers=workers) for _ in range(2))
+    assert first == second == shuffled_label_run(table, cohort, quick(), seed=1)
+    assert len(set(first)) == 2
+
+
+def test_no_runs_when_none_are_asked_for(simulate, quick):
+    table, cohort = simulate()
+    assert shuffled_label_run(table, cohort, quick(null_runs=0), seed=1) == ()
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=60), st.integers(0, 9))
+def test_class_counts_stay(cases, seed):
+    patients, codes = (np.array(column) for column in zip(*cases, strict=True))
+    labels = TrainingLabels(codes, patients, ("a", "b", "c"))
+    shuffled = shuffled_labels(labels, seed=seed)
+    assert shuffled.counts() == labels.counts()
+    assert shuffled.patients is labels.patients
+
+
+def test_labels_of_a_patient_stay_together_when_patients_have_equal_numbers():
+    labels = TrainingLabels(np.repeat([0, 1, 1, 0, 1], 3), np.repeat([4, 2, 9, 0, 1], 3), ("a", "b"))
+    for seed in range(5):
+        dealt = shuffled_labels(labels, seed=seed).codes.reshape(5, 3)
+        assert (dealt == dealt[:, :1]).all()
