@@ -88,7 +88,7 @@ def _deep(source: FeatureSource) -> str:
     if untrained(source):
         origin = "random weights as an untrained control, which have learned nothing"
     known = weights_hash(source)
-    sha = f" (SHA-256 {known[:8]})" if known else ""
+    sha = f" ({f'SHA-256 {known[:8]}' if len(known) == 64 else known})" if known else ""
     network = source.settings.get("network", "network")
     layer = f" at {source.settings['layer']}" if source.settings.get("layer") else ""
     return (

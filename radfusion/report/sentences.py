@@ -117,8 +117,8 @@ def _partition(index: Index) -> list[str]:
     words = join([f"{each.name} (n = {each.n_cases:,}; {count(each.n_patients, 'patient')})" for each in results.sets])
     texts = [
         f"Cases belonged to the sets {words}, as declared in the cohort table before any processing. No patient "
-        f"contributed to two sets. The configuration hash is {results.provenance.study_sha256[:8]}; all settings were "
-        "fixed in one study file before the test sets were scored."
+        f"contributed to two sets. All settings stand in one study file ({results.provenance.study_sha256[:8]}; "
+        "SHA-256); no choice looked at a test set."
     ]
     trained = {centre for each in index.training for centre in each.centres}
     texts += [
@@ -210,7 +210,12 @@ def _statistics(index: Index) -> list[str]:
         texts.append(f"Models were compared by {spoken(tests, TESTS)}; for two classes this is DeLong's test.")
     texts += [_thresholds(index), _calibration(index), _family(index)]
     found = results.provenance
-    names = ("PyRadiomics", "pyradiomics-cuda"), ("scikit-learn", "scikit-learn"), ("PyTorch", "torch")
+    names = (
+        ("pyradiomics-cuda", "pyradiomics-cuda"),
+        ("pyradiomics", "pyradiomics"),
+        ("scikit-learn", "scikit-learn"),
+        ("PyTorch", "torch"),
+    )
     software = [f"{title} {found.packages[name]}" for title, name in names if name in found.packages]
     packages = ", ".join([f"Python {found.python}", f"radfusion {found.radfusion}", *software])
     level = next(each.level for each in results.estimates)

@@ -42,12 +42,14 @@ class Processes(Executor):
         workers = min(self.workers or available_processors(), max(1, len(tasks)))
         with _one_thread_each(), ProcessPool(workers, context=multiprocessing.get_context("spawn")) as pool:
             futures = [pool.schedule(function, args=[task], timeout=timeout) for task in tasks]
+            done = False
             try:
                 for future in futures:
                     yield _outcome(future, timeout)
-            except BaseException:
-                pool.stop()  # type: ignore[no-untyped-call]
-                raise
+                done = True
+            finally:
+                if not done:  # interrupted, or a task raised: the others are not waited for
+                    pool.stop()  # type: ignore[no-untyped-call]
 
 
 def available_processors() -> int:
