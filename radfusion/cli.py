@@ -99,7 +99,17 @@ def demo(
 
     progress = TerminalProgress()
     study = prepare_demo(out, progress=progress)
-    _run(study, out / "run", [], executor=executor, workers=workers, cache=cache, offline=offline, progress=progress)
+    overrides = ["statements.data_note=This cohort is simulated: its numbers say nothing about patients"]
+    _run(
+        study,
+        out / "run",
+        overrides,
+        executor=executor,
+        workers=workers,
+        cache=cache,
+        offline=offline,
+        progress=progress,
+    )
 
 
 @app.command()

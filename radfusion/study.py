@@ -58,6 +58,7 @@ class FeatureSettings(Settings):
 class Statements(Settings):
     """Facts only the authors know, typed once and printed where a report needs them."""
 
+    data_note: str | None = Field(None, description="what a reader must know of the data; printed first, as a warning")
     objective: str | None = None
     design: Literal["retrospective", "prospective", "mixed"] | None = None
     ethics: str | None = None

@@ -171,10 +171,10 @@ def _lightgbm(hyperparameters: Hyperparameters, seed: int) -> Any:
     from lightgbm import LGBMClassifier
 
     # The default of 20 cases in a leaf allows no split at all in a small fold.
-    fixed = {"n_estimators": 150, "learning_rate": 0.05, "min_child_samples": 5}
-    drawn = {"subsample": 0.8, "subsample_freq": 1, "colsample_bytree": 0.5}
-    quiet = {"deterministic": True, "force_row_wise": True, "n_jobs": 1, "verbosity": -1}
-    return LGBMClassifier(**fixed, **drawn, **quiet, random_state=seed, **hyperparameters)
+    fixed: dict[str, Any] = {"n_estimators": 150, "learning_rate": 0.05, "min_child_samples": 5}
+    fixed |= {"subsample": 0.8, "subsample_freq": 1, "colsample_bytree": 0.5}
+    fixed |= {"deterministic": True, "force_row_wise": True, "n_jobs": 1, "verbosity": -1}
+    return LGBMClassifier(**fixed, random_state=seed, **hyperparameters)
 
 
 def _mlp(hyperparameters: Hyperparameters, seed: int) -> Any:

@@ -250,12 +250,12 @@ def _part(facts: dict[str, Any], folder: Path) -> ModelPart:
     if facts["classifier"] not in CLASSIFIERS:
         raise RunError(f"{folder / 'model.json'}: {CLASSIFIERS.unknown(facts['classifier'])}")
     signature = tuple(SelectedFeature(**feature) for feature in facts["signature"])
-    numbers = (np.array(facts[key], dtype=np.float64) for key in ("medians", "means", "scales"))
+    medians, means, scales = (np.array(facts[key], dtype=np.float64) for key in ("medians", "means", "scales"))
     return ModelPart(
         model=facts["model"],
         classifier=facts["classifier"],
         hyperparameters=facts["hyperparameters"],
-        cleaning=Cleaning(tuple(feature.feature for feature in signature), *numbers),
+        cleaning=Cleaning(tuple(feature.feature for feature in signature), medians, means, scales),
         signature=signature,
         provenance=facts["provenance"],
         estimator=read_estimator(facts["estimator"], facts["classifier"], folder),

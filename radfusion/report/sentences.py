@@ -77,7 +77,7 @@ def statement(index: Index, key: str) -> str:
 def unfilled(index: Index) -> tuple[str, ...]:
     """Facts that the author has still to give."""
     said = index.results.study.statements
-    keys = dict.fromkeys([*AUTHOR_FACTS, *said])
+    keys = dict.fromkeys([*AUTHOR_FACTS, *(key for key in said if key != "data_note")])
     return tuple(AUTHOR_FACTS.get(key, key.replace("_", " ")) for key in keys if not (said.get(key) or "").strip())
 
 

@@ -54,7 +54,7 @@ def quick():
 
 @pytest.fixture(scope="session")
 def fitted(simulate, quick):
-    """Return a function of the number of classes: an arm of every classifier (seed 1, 2 folds), its table, its cohort."""
+    """Return a function from the number of classes to an arm of every classifier, its table and its cohort."""
 
     @functools.cache
     def fit(classes):

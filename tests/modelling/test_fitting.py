@@ -120,10 +120,8 @@ def test_a_second_run_is_read_from_the_cache_and_equal(simulate, quick, tmp_path
     second = fit_arms({"arm": table}, cohort, settings, seed=1, workers=workers)["arm"]
     assert time.perf_counter() - between < (between - start) / 2
     assert_equal(first, second)
-    assert counted.notes == ["4 computed, 0 from cache", "2 computed, 0 from cache"] + [
-        "0 computed, 4 from cache",
-        "0 computed, 2 from cache",
-    ]
+    assert counted.notes[:2] == ["4 computed, 0 from cache", "2 computed, 0 from cache"]
+    assert counted.notes[2:] == ["0 computed, 4 from cache", "0 computed, 2 from cache"]
     for change in ({"seed": 2}, {"settings": settings.model_copy(update={"cleaning": CleaningSettings(alpha=0.1)})}):
         fit_arms({"arm": table}, cohort, **{"settings": settings, "seed": 1, "workers": workers} | change)
         assert counted.notes[-2] == "4 computed, 0 from cache"

@@ -50,7 +50,7 @@ def test_seeds_make_folds_and_equal_seeds_equal_ones():
 
 
 def test_a_class_of_one_patient_is_refused_with_counts():
-    with pytest.raises(UserError, match="at least 2 patients.*patients: a 3, b 1"):
+    with pytest.raises(UserError, match=r"at least 2 patients.*patients: a 3, b 1"):
         patient_folds(["a", "a", "a", "b", "b"], [1, 2, 3, 4, 4], 2, seed=0)
 
 

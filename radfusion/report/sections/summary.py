@@ -31,12 +31,12 @@ def _warnings(index: Index) -> list[Note]:
     """What would make a reader misread the numbers."""
     deep = [each for each in index.results.sources if each.kind == "deep"]
     usable = [each for each in deep if each.available]
-    notes = []
+    data_note = index.results.study.statements.get("data_note")
+    notes = [Note("warn", sentence(data_note))] if data_note else []
     if deep and usable and all(untrained(each) for each in usable):
         words = (
             "No real weights source was available; the deep arm is the untrained control `random`. Nothing in this "
-            "report "
-            "says what pretrained deep features are worth."
+            "report says what pretrained deep features are worth."
         )
         notes.append(Note("fail", words))
     elif deep and not usable:
