@@ -10,7 +10,7 @@ INPUTS := pyproject.toml constraints.txt requirements.txt scripts/install.sh scr
 test: export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test install dev preflight lint format types contracts check wheel lock clean
+.PHONY: help demo test reports install dev preflight lint format types contracts check wheel lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ demo: $(VENV)/.installed ## install, simulate a cohort, run the full fusion stud
 
 test: $(VENV)/.installed ## install, run the whole test suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+reports: $(VENV)/.installed ## run the demo anew and compare its numbers with the committed ones
+	$(BIN)/python -m pytest tests/test_reports.py -m rebuild
 
 install: $(VENV)/.installed ## make the environment only
 
