@@ -281,13 +281,11 @@ def _line(tree: CommentedMap, key: Key) -> int:
     line = 1
     for part in key:
         try:
-            if isinstance(node, CommentedMap):
-                line = node.lc.key(part)[0] + 1
-            elif isinstance(node, CommentedSeq):
-                line = node.lc.item(part)[0] + 1
+            position = node.lc.key(part) if isinstance(node, CommentedMap) else node.lc.item(part)
             node = node[part]
         except (KeyError, IndexError, TypeError, AttributeError):
-            return line
+            break
+        line = position[0] + 1
     return line
 
 

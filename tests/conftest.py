@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from radfusion.cohorts.simulate import SimulationSettings, simulate_cohort
@@ -33,27 +34,36 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the small study, made once for all test processes: cohort, study file, cache and run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small"
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "run" / "results.json").exists():
+            sizes = {"training": 48, "internal": 24, "external": 18, "prospective": 0}
+            simulate_cohort(folder / "study" / "cohort", SimulationSettings.model_validate({"seed": 3, "sizes": sizes}))
+            (folder / "study" / "study.yaml").write_text(SMALL_STUDY)
+            study = Study.from_yaml(folder / "study" / "study.yaml")
+            run(study, folder / "run", executor="processes", cache=folder / "cache", offline=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_study(small: Path) -> Path:
     """Return a study file beside a small simulated cohort: every stage of a fusion study, quick settings."""
-    folder = tmp_path_factory.mktemp("small")
-    sizes = {"training": 48, "internal": 24, "external": 18, "prospective": 0}
-    simulate_cohort(folder / "cohort", SimulationSettings.model_validate({"seed": 3, "sizes": sizes}))
-    (folder / "study.yaml").write_text(SMALL_STUDY)
-    return folder / "study.yaml"
+    return small / "study" / "study.yaml"
 
 
 @pytest.fixture(scope="session")
-def small_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_cache(small: Path) -> Path:
     """Return the cache folder that the runs of the small study share."""
-    return tmp_path_factory.mktemp("cache")
+    return small / "cache"
 
 
 @pytest.fixture(scope="session")
-def small_run(small_study: Path, small_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_run(small: Path) -> Path:
     """Return the run directory of the small study."""
-    out = tmp_path_factory.mktemp("run")
-    run(Study.from_yaml(small_study), out, executor="processes", cache=small_cache, offline=True)
-    return out
+    return small / "run"
 
 
 SMALL_STUDY = """\

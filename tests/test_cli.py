@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+QUICK = ["--set", "modelling.null_runs=0", "--set", "modelling.classifiers=[logistic]"]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -107,7 +108,7 @@ def test_a_good_study_is_ready(study: Path, radfusion: Run) -> None:
 
 def test_a_run_with_a_bad_case_ends_with_1_and_names_it(study: Path, radfusion: Run, tmp_path: Path) -> None:
     missing_image(study)
-    answer = radfusion("run", study, "--out", tmp_path / "run", "--offline", "--set", "modelling.null_runs=0")
+    answer = radfusion("run", study, "--out", tmp_path / "run", "--offline", *QUICK)
     assert answer.returncode == 1, answer.stderr
     assert "SIM0001" in answer.stderr.split("cases were excluded:")[1]
     assert (tmp_path / "run" / "results.json").exists()
@@ -116,8 +117,7 @@ def test_a_run_with_a_bad_case_ends_with_1_and_names_it(study: Path, radfusion: 
 
 def test_a_killed_run_goes_on_where_it_was(study: Path, tmp_path: Path) -> None:
     """An interrupted run leaves no results.json; the next one finds the finished cases and gives the same bytes."""
-    arguments = ["run", str(study), "--offline", "--executor", "serial", "--set", "modelling.null_runs=0"]
-    command = [sys.executable, "-m", "radfusion", *arguments]
+    command = [sys.executable, "-m", "radfusion", "run", str(study), "--offline", "--executor", "serial", *QUICK]
     environment = os.environ | {"RADFUSION_CACHE": str(tmp_path / "cache")}
     with (tmp_path / "first.txt").open("w") as log:
         first = subprocess.Popen([*command, "--out", str(tmp_path / "a")], stderr=log, stdout=log, env=environment)

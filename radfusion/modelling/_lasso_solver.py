@@ -16,7 +16,7 @@ import warnings
 
 import numpy as np
 
-from radfusion.modelling._coordinate_descent import Floats, Mask, Quadratic, violations
+from radfusion.modelling._coordinate_descent import Floats, Mask, Quadratic, compiled, products
 
 _STEPS = 200
 _HALVINGS = 40
@@ -42,14 +42,63 @@ def class_probabilities(scores: Floats) -> Floats:
     return np.asarray(exponential / exponential.sum(axis=1, keepdims=True))
 
 
-def mean_loss(scores: Floats, indicator: Floats) -> float:
-    """Return -(1/n) log-likelihood of (n, V) linear predictors for the (n, V) class indicator."""
-    if scores.shape[1] == 1:
-        normaliser = np.logaddexp(0.0, scores[:, 0])
-    else:
-        top = scores.max(axis=1)
-        normaliser = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
-    return float(np.mean(normaliser - (scores * indicator).sum(axis=1)))
+def _binomial(scores: Floats, indicator: Floats, probabilities: Floats) -> float:
+    """Fill in the (1, n) probabilities and return -(1/n) log-likelihood."""
+    loss = 0.0
+    for i in range(scores.shape[1]):
+        score = scores[0, i]
+        small = np.exp(-abs(score))
+        probabilities[0, i] = (1.0 if score > 0.0 else small) / (1.0 + small)
+        loss += max(score, 0.0) + np.log1p(small) - score * indicator[0, i]
+    return loss / scores.shape[1]
+
+
+def _multinomial(scores: Floats, indicator: Floats, probabilities: Floats) -> float:
+    """Fill in the (V, n) probabilities and return -(1/n) log-likelihood."""
+    n_classes, n = scores.shape
+    loss = 0.0
+    for i in range(n):
+        top = scores[0, i]
+        for v in range(1, n_classes):
+            top = max(top, scores[v, i])
+        total = 0.0
+        for v in range(n_classes):
+            probabilities[v, i] = np.exp(scores[v, i] - top)
+            total += probabilities[v, i]
+            loss += (top - scores[v, i]) * indicator[v, i]
+        loss += np.log(total)
+        for v in range(n_classes):
+            probabilities[v, i] /= total
+    return loss / n
+
+
+def _examine(penalty: float, coefficients: Floats, gradient: Floats, wanted: Mask) -> float:  # noqa: PLR0917
+    """Mark what is not zero or should not be; return by how much a Karush-Kuhn-Tucker (KKT) condition is missed."""
+    worst = 0.0
+    for v in range(coefficients.shape[0]):
+        for j in range(coefficients.shape[1]):
+            weight = penalty if j > 0 else 0.0
+            if coefficients[v, j] == 0.0:
+                missed = abs(gradient[v, j]) - weight
+                wanted[v, j] = missed > 0.0
+            else:
+                missed = abs(gradient[v, j] + np.copysign(weight, coefficients[v, j]))
+                wanted[v, j] = True
+            worst = max(worst, missed)
+    return worst
+
+
+def _scores(coefficients: Floats, columns: Floats) -> Floats:
+    """Return the (V, n) products of (V, q) coefficients, few of which are not zero, and (q, n) columns."""
+    scores = np.zeros((coefficients.shape[0], columns.shape[1]))
+    for v in range(coefficients.shape[0]):
+        for j in range(coefficients.shape[1]):
+            coefficient = coefficients[v, j]
+            if coefficient == 0.0:
+                continue
+            for i in range(columns.shape[1]):
+                scores[v, i] += coefficient * columns[j, i]
+    return scores
 
 
 class LassoSolver:
@@ -64,25 +113,28 @@ class LassoSolver:
     """
 
     def __init__(self, x: Floats, indicator: Floats, tolerance: float) -> None:
-        self._x, self._indicator, self._tolerance = x, indicator, tolerance
+        self._x = np.ascontiguousarray(x.T)
+        self._indicator = np.ascontiguousarray(indicator.T)
+        self._tolerance = tolerance
+        self._evaluate = compiled(_binomial if indicator.shape[1] == 1 else _multinomial)
+        # Column 0 is the intercept, then come the admitted features in the order of admission.
+        self._columns: Floats = np.empty((x.shape[1] + 1, len(x)))
+        self._columns[0] = 1.0
+        self._features = np.empty(0, dtype=np.intp)
         # A class without cases gets a probability too small to matter instead of an infinite intercept.
         share = np.clip(indicator.mean(axis=0), _ROUNDING, 1.0 - _ROUNDING)
         intercepts = np.log(share / (1.0 - share)) if share.size == 1 else np.log(share)
-        self._scores: Floats = np.repeat(intercepts[None, :], len(x), axis=0)
-        self._full_gradient: Floats = self._residual().T @ x
-        self.lambda_max = float(np.abs(self._full_gradient).max(initial=0.0))
-        # Column 0 is the intercept, then come the admitted features in the order of admission.
-        self._columns: Floats = np.empty((len(x), x.shape[1] + 1), order="F")
-        self._columns[:, 0] = 1.0
-        self._features = np.empty(0, dtype=np.intp)
-        self._coefficients: Floats = intercepts[:, None].copy()
+        self._probabilities: Floats = np.empty_like(self._indicator)
+        self._start_at(intercepts[:, None])
+        self._largest_gradients = self._gradients_of_features()
+        self.lambda_max = float(self._largest_gradients.max(initial=0.0))
         self._history: list[tuple[float, Floats]] = [(self.lambda_max, self._coefficients)]
         self._model: Quadratic | None = None
 
     @property
     def loss(self) -> float:
         """-(1/n) log-likelihood of the present solution."""
-        return mean_loss(self._scores, self._indicator)
+        return self._loss
 
     @property
     def intercepts(self) -> Floats:
@@ -92,94 +144,101 @@ class LassoSolver:
     @property
     def coefficients(self) -> Floats:
         """(V, p) coefficients of the standardised columns."""
-        full = np.zeros((len(self._coefficients), self._x.shape[1]))
+        full = np.zeros((len(self._coefficients), len(self._x)))
         full[:, self._features] = self._coefficients[:, 1:]
         return full
 
     def solve(self, penalty: float) -> None:
         """Move to the solution at lambda = `penalty`, no larger than the lambda before."""
         strong = 2.0 * penalty - max(self._history[-1][0], penalty)
-        self._admit(np.abs(self._full_gradient).max(axis=0) >= strong)
+        self._admit(self._largest_gradients >= strong)
         self._extrapolate(penalty)
         while True:
             self._descend(penalty)
-            self._full_gradient = self._residual().T @ self._x
-            missed = np.abs(self._full_gradient).max(axis=0) > penalty * (1.0 + self._tolerance)
+            self._largest_gradients = self._gradients_of_features()
+            missed = self._largest_gradients > penalty * (1.0 + self._tolerance)
             missed[self._features] = False
             if not missed.any():
                 break
             self._admit(missed)
-        if len(self._coefficients) > 1:
-            # Adding a number to a feature's coefficients in all classes changes no probability; this sum is smallest.
-            self._coefficients[:, 1:] -= np.median(self._coefficients[:, 1:], axis=0)
+        self._centre()
         self._history = [self._history[-1], (penalty, self._coefficients.copy())]
 
+    def _start_at(self, coefficients: Floats) -> None:
+        self._coefficients = coefficients
+        self._scores: Floats = compiled(_scores)(coefficients, self._columns)
+        self._loss: float = self._evaluate(self._scores, self._indicator, self._probabilities)
+
     def _residual(self) -> Floats:
-        return (class_probabilities(self._scores) - self._indicator) / len(self._indicator)
+        return (self._probabilities - self._indicator) / self._indicator.shape[1]
+
+    def _gradients_of_features(self) -> Floats:
+        """Largest absolute derivative in any class, (p,)."""
+        return np.asarray(np.abs(products(self._residual(), self._x)).max(axis=0))
 
     def _admit(self, mask: Mask) -> None:
         mask[self._features] = False
         new = np.flatnonzero(mask)
         first = self._coefficients.shape[1]
-        self._columns[:, first : first + new.size] = self._x[:, new]
+        self._columns[first : first + new.size] = self._x[new]
         self._features = np.concatenate([self._features, new])
-        self._coefficients = np.pad(self._coefficients, ((0, 0), (0, new.size)))
+        self._coefficients = np.hstack([self._coefficients, np.zeros((len(self._coefficients), new.size))])
+
+    def _centre(self) -> None:
+        """Adding a number to a feature's coefficients in all classes changes no probability: make the sum smallest."""
+        n_vectors = len(self._coefficients)
+        if n_vectors > 1:
+            several = 1 + np.flatnonzero(2 * np.count_nonzero(self._coefficients[:, 1:], axis=0) >= n_vectors)
+            ordered = np.sort(self._coefficients[:, several], axis=0)
+            self._coefficients[:, several] -= 0.5 * (ordered[(n_vectors - 1) // 2] + ordered[n_vectors // 2])
 
     def _extrapolate(self, penalty: float) -> None:
         """Start where the last two solutions point to, coefficient by coefficient where the sign holds."""
-        (earlier, before), (last, present) = self._history[0], self._history[-1]
+        (earlier, before), (last, _) = self._history[0], self._history[-1]
         if not 0.0 < last - penalty <= 2.0 * (earlier - last):
             return
-        before = np.pad(before, ((0, 0), (0, self._coefficients.shape[1] - before.shape[1])))
-        present = self._coefficients
+        start = self._coefficients.copy()
+        present = start[:, : before.shape[1]]
         ahead = present + (last - penalty) / (earlier - last) * (present - before)
         holds = (before * present > 0.0) & (present * ahead > 0.0)
         holds[:, 0] = True
-        self._coefficients = np.where(holds, ahead, present)
-        self._scores = self._columns[:, : present.shape[1]] @ self._coefficients.T
+        np.copyto(present, ahead, where=holds)
+        self._start_at(start)
 
     def _descend(self, penalty: float) -> None:
         """Minimise over the admitted features."""
-        columns = self._columns[:, : self._coefficients.shape[1]]
-        weights = np.full(self._coefficients.shape, penalty)
-        weights[:, 0] = 0.0
+        columns = self._columns[: self._coefficients.shape[1]]
         enough = max(self._tolerance * penalty, _ROUNDING)
-        before = np.inf
+        before, wanted = np.inf, np.empty(self._coefficients.shape, dtype=bool)
         for _ in range(_STEPS):
-            gradient = self._residual().T @ columns
-            missed = violations(weights, self._coefficients, gradient)
-            worst = float(missed.max())
+            gradient = products(self._residual(), columns)
+            worst = compiled(_examine)(penalty, self._coefficients, gradient, wanted)
             if worst <= enough:
                 return
             if self._model is None or worst > _SLOW * before:
-                self._model = Quadratic(class_probabilities(self._scores), self._columns)
-            self._model.extend((missed > 0.0) | (self._coefficients != 0.0))
-            self._step(self._model, gradient, weights, tolerance=max(_INEXACT * worst, 0.3 * enough))
+                self._model = Quadratic(self._probabilities.copy(), self._columns)
+            self._model.extend(wanted)
+            self._step(self._model, gradient, penalty, tolerance=max(_INEXACT * worst, 0.3 * enough))
             before = worst
         warnings.warn(f"LASSO at lambda = {penalty:.6g}: KKT conditions are missed by {worst:.3g}", RuntimeWarning, 3)
 
-    def _step(self, model: Quadratic, gradient: Floats, weights: Floats, *, tolerance: float) -> None:
-        start = self._coefficients[model.at]
-        change = model.minimise(gradient[model.at], start, weights[model.at], tolerance=tolerance) - start
+    def _step(self, model: Quadratic, gradient: Floats, penalty: float, *, tolerance: float) -> None:
+        """Minimise the model; halve the step to there until the objective falls by a share of what is promised."""
+        at = model.at
+        start, slope, weights = self._coefficients[at], gradient[at], np.where(at[1] > 0, penalty, 0.0)
+        change = model.minimise(slope, start, weights, tolerance=tolerance) - start
+        promised = weights @ (np.abs(start + change) - np.abs(start)) + slope @ change
+        now = self._loss + weights @ np.abs(start)
         direction = np.zeros_like(self._coefficients)
-        direction[model.at] = change
-        after = self._coefficients + direction
-        gain = weights * (np.abs(after) - np.abs(self._coefficients)) + gradient * direction
-        self._move(direction, model.change_of_scores(change), weights, promised=float(gain.sum()))
-
-    def _move(self, direction: Floats, change_of_scores: Floats, weights: Floats, *, promised: float) -> None:
-        """Halve the step until the objective falls by a share of what was promised, and take it."""
-        start = self._coefficients
-
-        def penalised(length: float, scores: Floats) -> float:
-            return mean_loss(scores, self._indicator) + float((weights * np.abs(start + length * direction)).sum())
-
-        now = penalised(0.0, self._scores)
+        direction[at] = change
+        change_of_scores = compiled(_scores)(direction, self._columns)
         length = 1.0
         for _ in range(_HALVINGS):
             scores = self._scores + length * change_of_scores
-            if penalised(length, scores) <= now + 1e-4 * length * promised + 1e-14 * abs(now):
+            self._loss = self._evaluate(scores, self._indicator, self._probabilities)
+            objective = self._loss + weights @ np.abs(start + length * change)
+            if objective <= now + 1e-4 * length * promised + 1e-14 * abs(now):
                 break
             length *= 0.5
         self._scores = scores
-        self._coefficients = start + length * direction
+        self._coefficients = self._coefficients + length * direction

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from radfusion.core.results import Exclusion, FeatureSource, Provenance, StudyFa
 from radfusion.errors import CohortError, FeatureError, WeightsError
 from radfusion.execution.cache import Cache, default_cache_folder
 from radfusion.execution.executors import Executor, executor_named
-from radfusion.execution.progress import Progress
+from radfusion.execution.progress import LoggedProgress, Progress
 from radfusion.execution.provenance import package_versions, platform_facts
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.extraction.extractors.deep import Deep
@@ -34,8 +33,6 @@ from radfusion.pipelines.outputs import RunFolder
 from radfusion.study import Study
 
 __all__ = ["FittedStudy", "arm_tables", "available_extractors", "extract_study", "extract_tables", "run"]
-
-log = logging.getLogger("radfusion")
 
 Arm = ArmFit | LateFit
 
@@ -89,7 +86,7 @@ def run(
         For every mistake of study file, cohort table or run directory, before any computing.
     """
     executor = executor_named(executor) if isinstance(executor, str) else executor
-    place = Workers(executor, Cache(cache or default_cache_folder()), progress or Progress())
+    place = Workers(executor, Cache(cache or default_cache_folder()), LoggedProgress(progress or Progress()))
     folder = RunFolder.open(out)
     with folder.logging():
         checked = check_study(study)
@@ -118,7 +115,6 @@ def available_extractors(
             reason = _fetched(extractor, reason, progress)
         if reason:
             progress.say(f"weights source {deep.source!r} is left out: {reason}")
-            log.warning("weights source %s is left out: %s", deep.source, reason)
             missing.append(FeatureSource(name=deep.source, kind="deep", n_features=0, available=False, reason=reason))
         else:
             usable.append(extractor)

@@ -247,7 +247,7 @@ def test_an_impossible_tolerance_is_reported(monkeypatch):
 
 
 def test_flat_quadratic_stays_where_it_is():
-    flat = Quadratic(np.ones((4, 1)), np.asfortranarray(np.eye(4)))
+    flat = Quadratic(np.ones((1, 4)), np.eye(4))
     flat.extend(np.ones((1, 4), dtype=bool))
     start = np.array([1.0, -1.0, 0.5, 0.0])
     np.testing.assert_array_equal(flat.minimise(np.zeros(4), start, np.ones(4), tolerance=0.0), start)
