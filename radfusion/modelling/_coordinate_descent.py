@@ -8,7 +8,7 @@ References
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
+Real = TypeVar("Real", np.float32, np.float64)
+Singles = NDArray[np.float32]
 
-_SWEEPS = 16  # at most, of coordinate descent between two exact solutions
+_SWEEPS = 40  # at most, of coordinate descent between two exact solutions
 _ROUNDS = 50
 _FEW = 6  # rows, up to which plain loops beat BLAS
 # Relative; lets the exact solution pass over directions that no probability depends on (a shift of all classes).
-_RIDGE = 1e-11
+_RIDGE = 1e-6
 
 
 @cache
@@ -34,24 +36,24 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return result
 
 
-def products(left: Floats, right: Floats) -> Floats:
+def products(left: NDArray[Real], right: NDArray[Real]) -> NDArray[Real]:
     """Return the (a, b) products of (a, n) rows with (b, n) rows; made for few rows on the left."""
     return np.asarray(left @ right.T if len(left) > _FEW else compiled(_few_products)(left, right))
 
 
-def _few_products(left: Floats, right: Floats) -> Floats:
-    result = np.empty((left.shape[0], right.shape[0]))
+def _few_products(left: NDArray[Real], right: NDArray[Real]) -> NDArray[Real]:
+    result = np.empty((left.shape[0], right.shape[0]), left.dtype)
     for b in range(right.shape[0]):
         for a in range(left.shape[0]):
-            total = 0.0
-            for i in range(right.shape[1]):
+            total = left[a, 0] * right[b, 0]
+            for i in range(1, right.shape[1]):
                 total += left[a, i] * right[b, i]
             result[a, b] = total
     return result
 
 
 def _sweep(  # noqa: PLR0917
-    hessian: Floats, penalty: Floats, coefficients: Floats, gradient: Floats, tolerance: float
+    hessian: Singles, penalty: Floats, coefficients: Floats, gradient: Floats, tolerance: float
 ) -> None:
     """Cycle through the coordinates in place; `gradient`, that of the smooth part, is kept up to date."""
     size = coefficients.size
@@ -86,7 +88,7 @@ def _worst(penalty: Floats, coefficients: Floats, gradient: Floats) -> float:
     return worst
 
 
-def _factorised(hessian: Floats, at: Indices, factor: Floats, first: int) -> bool:  # noqa: PLR0917
+def _factorised(hessian: Singles, at: Indices, factor: Floats, first: int) -> bool:  # noqa: PLR0917
     """Fill in the rows from `first` of L, where L L' is the Hessian at `at`; False for dependent columns."""
     for i in range(first, at.size):
         for j in range(i):
@@ -117,7 +119,7 @@ def _substituted(factor: Floats, target: Floats) -> None:
 
 
 def _moved(  # noqa: PLR0917
-    hessian: Floats, penalty: Floats, coefficients: Floats, gradient: Floats, at: Indices, change: Floats
+    hessian: Singles, penalty: Floats, coefficients: Floats, gradient: Floats, at: Indices, change: Floats
 ) -> None:
     """Change the coefficients at `at` in place by as much of `change` as makes no penalised one change its sign."""
     reach = 1.0
@@ -137,7 +139,8 @@ class Quadratic:
     """Second-order approximation of a multinomial loss at fixed probabilities, grown as coefficients join.
 
     A coefficient is named by its class `v` and its column. Adding coefficients leaves the curvature of those already
-    there as it is, so that one matrix serves several steps and several lambdas.
+    there as it is, so that one matrix serves several steps and several lambdas. Being an approximation, it is held in
+    single precision: the exact gradient, not the curvature, decides where the steps end.
 
     Parameters
     ----------
@@ -149,10 +152,10 @@ class Quadratic:
         n_vectors, n = probabilities.shape
         self._probabilities = probabilities
         self._columns = columns
-        self._designs: list[Floats] = [np.empty((16, n)) for _ in range(n_vectors)]
+        self._designs: list[Singles] = [np.empty((16, n), np.float32) for _ in range(n_vectors)]
         self._rows: list[Indices] = [np.empty(0, dtype=np.intp) for _ in range(n_vectors)]
         self._has = np.zeros((n_vectors, len(columns)), dtype=bool)
-        self._hessian: Floats = np.empty((64, 64))  # the part in use is as large as `at`
+        self._hessian: Singles = np.empty((64, 64), np.float32)  # the part in use is as large as `at`
         self._order: Indices = np.empty(0, dtype=np.intp)  # of the coefficients in the factor
         self._factor: Floats = np.empty((64, 64))
         self._at: tuple[Indices, Indices] = (np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp))
@@ -175,14 +178,14 @@ class Quadratic:
         size, before = self._at[0].size, self._rows[v].size
         self._hessian = _reserved(self._hessian, size, size + added.size, square=True)
         self._designs[v] = _reserved(self._designs[v], before, before + added.size)
-        design = self._columns[added]
+        design = self._columns[added].astype(np.float32)
         self._designs[v][before : before + added.size] = design
         self._rows[v] = np.concatenate([self._rows[v], np.arange(size, size + added.size)])
         self._at = (np.concatenate([self._at[0], np.full(added.size, v)]), np.concatenate([self._at[1], added]))
         new, share = slice(size, size + added.size), self._probabilities / self._probabilities.shape[1]
         for w, (other, rows) in enumerate(zip(self._designs, self._rows, strict=True)):
             if rows.size:
-                weight = share[v] * (float(v == w) - self._probabilities[w])
+                weight = (share[v] * (float(v == w) - self._probabilities[w])).astype(np.float32)
                 block = products(weight * design, other[: rows.size])
                 self._hessian[new, rows] = block
                 self._hessian[rows, new] = block.T
@@ -237,12 +240,12 @@ class Quadratic:
         return done
 
 
-def _reserved(storage: Floats, used: int, needed: int, *, square: bool = False) -> Floats:
+def _reserved(storage: NDArray[Real], used: int, needed: int, *, square: bool = False) -> NDArray[Real]:
     """Return `storage`, or a larger array with the same content if it has fewer than the rows needed."""
     if needed <= len(storage):
         return storage
     length = int(1.3 * needed) + 64
-    larger = np.empty((length, length if square else storage.shape[1]))
+    larger = np.empty((length, length if square else storage.shape[1]), storage.dtype)
     width = used if square else storage.shape[1]
     larger[:used, :width] = storage[:used, :width]
     return larger

@@ -50,7 +50,7 @@ def _binomial(scores: Floats, indicator: Floats, probabilities: Floats) -> float
         small = np.exp(-abs(score))
         probabilities[0, i] = (1.0 if score > 0.0 else small) / (1.0 + small)
         loss += max(score, 0.0) + np.log1p(small) - score * indicator[0, i]
-    return loss / scores.shape[1]
+    return float(loss / scores.shape[1])
 
 
 def _multinomial(scores: Floats, indicator: Floats, probabilities: Floats) -> float:
@@ -69,7 +69,7 @@ def _multinomial(scores: Floats, indicator: Floats, probabilities: Floats) -> fl
         loss += np.log(total)
         for v in range(n_classes):
             probabilities[v, i] /= total
-    return loss / n
+    return float(loss / n)
 
 
 def _examine(penalty: float, coefficients: Floats, gradient: Floats, wanted: Mask) -> float:  # noqa: PLR0917
@@ -85,7 +85,7 @@ def _examine(penalty: float, coefficients: Floats, gradient: Floats, wanted: Mas
                 missed = abs(gradient[v, j] + np.copysign(weight, coefficients[v, j]))
                 wanted[v, j] = True
             worst = max(worst, missed)
-    return worst
+    return float(worst)
 
 
 def _scores(coefficients: Floats, columns: Floats) -> Floats:
@@ -170,7 +170,7 @@ class LassoSolver:
         self._loss: float = self._evaluate(self._scores, self._indicator, self._probabilities)
 
     def _residual(self) -> Floats:
-        return (self._probabilities - self._indicator) / self._indicator.shape[1]
+        return np.asarray((self._probabilities - self._indicator) / self._indicator.shape[1])
 
     def _gradients_of_features(self) -> Floats:
         """Largest absolute derivative in any class, (p,)."""
