@@ -201,8 +201,9 @@ def report(run: Annotated[Path, typer.Argument(help="run directory")]) -> None:
     from radfusion.core.results import StudyResults
     from radfusion.report.write import write_report
 
-    write_report(StudyResults.read(run), run)
-    print(run / "report.html")
+    folder = run.parent if run.name == "results.json" else run
+    write_report(StudyResults.read(run), folder)
+    print(folder / "report.html")
 
 
 @app.command()
@@ -312,11 +313,17 @@ def _print_summary(results: StudyResults) -> None:
     real = [source for source in results.sources if source.kind == "deep" and source.available]
     if real and all(source.name == "random" for source in real):
         print("NO PRETRAINED NETWORK: every deep feature comes from the untrained control 'random'")
+    declared = results.study.settings["evaluation"]["primary"]
+    if declared and not any(item.role == "primary" and item.p is not None for item in results.comparisons):
+        print(f"PRIMARY COMPARISON NOT TESTED: {' against '.join(declared['models'])}, {declared['set']} set")
     print(f"final model, chosen on training folds: {results.final_model}")
     for estimate in results.estimates:
         if estimate.metric == "macro_auc" and estimate.model == results.final_model and estimate.value is not None:
-            interval = "" if estimate.low is None else f" (95% CI: {estimate.low:.3f}, {estimate.high:.3f})"
-            print(f"  macro AUC, {estimate.set}: {estimate.value:.3f}{interval}")
+            interval = (
+                "" if estimate.low is None else f" ({estimate.level:.0%} CI: {estimate.low:.3f}, {estimate.high:.3f})"
+            )
+            where = "training, out of fold" if estimate.set == "training" else estimate.set
+            print(f"  macro AUC, {where}: {estimate.value:.3f}{interval}")
 
 
 def _end_with_exclusions(exclusions: list[tuple[str, str, str]]) -> None:
@@ -343,8 +350,12 @@ def main() -> None:
     except UserError as error:
         print(f"radfusion: {error}", file=sys.stderr)
         sys.exit(MISTAKE)
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"radfusion: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(MISTAKE)
 
 
 if __name__ == "__main__":

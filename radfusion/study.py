@@ -6,9 +6,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -47,12 +56,43 @@ class CohortSettings(Settings):
     )
     unit: str = Field("case", description="what a case is, in the singular: vertebra, lesion, radiograph")
 
+    @field_validator("classes")
+    @classmethod
+    def _different(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(classes)) < len(classes):
+            raise ValueError(f"classes {', '.join(classes)}: each is named once")
+        return classes
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        for label in self.class_names:
+            if label not in self.classes:
+                raise ValueError(f"class_names holds {label!r}; {nearest(label, list(self.classes))}")
+        return self
+
 
 class FeatureSettings(Settings):
     """Which features are extracted."""
 
     radiomics: Radiomics | None = Field(Radiomics(), description="PyRadiomics features; null for none")
     deep: tuple[Deep, ...] = Field((), description="one entry per weights source")
+
+    @model_validator(mode="after")
+    def _sources(self) -> Self:
+        names = [extractor.source for extractor in self.deep]
+        if not names and self.radiomics is None:
+            raise ValueError("no feature source: radiomics is null and deep has no entry")
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"the weights source {twice[0]!r} has two entries in deep; allowed is one")
+        return self
+
+    def arms(self, fusion: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of the arms that these features give."""
+        deep = [extractor.source for extractor in self.deep]
+        alone = ["radiomics"] if self.radiomics else []
+        fused = [f"{kind}-{name}" for kind in fusion for name in deep] if self.radiomics else []
+        return (*alone, *(f"deep-{name}" for name in deep), *fused)
 
 
 class Statements(Settings):
@@ -91,7 +131,7 @@ class Study(Settings):
 
     kind: Literal["fusion"] = Field("fusion", description="kind of study")
     title: str = Field(min_length=1)
-    seed: int = Field(20240328, ge=0, description="seed of every random step")
+    seed: int = Field(20240328, ge=0, lt=2**31, description="seed of every random step")
     cohort: CohortSettings
     imaging: ImagingSettings = ImagingSettings()
     features: FeatureSettings = FeatureSettings()
@@ -99,6 +139,17 @@ class Study(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     statements: Statements = Statements()
     _file: Path = PrivateAttr(default=Path("study.yaml"))
+
+    @field_validator("evaluation")
+    @classmethod
+    def _primary_arms(cls, evaluation: EvaluationSettings, info: ValidationInfo) -> EvaluationSettings:
+        features, modelling = info.data.get("features"), info.data.get("modelling")
+        if evaluation.primary is not None and features is not None and modelling is not None:
+            arms = features.arms(modelling.fusion)
+            for name in evaluation.primary.models:
+                if name not in arms:
+                    raise ValueError(f"primary.models: no arm is named {name!r}; {nearest(name, list(arms))}")
+        return evaluation
 
     @classmethod
     def from_yaml(cls, path: str | Path, overrides: Sequence[str] = ()) -> Study:
@@ -181,7 +232,7 @@ def _parse(text: str, file: Path) -> CommentedMap:
     except YAMLError as error:
         raise StudyError(f"not valid YAML: {' '.join(str(error).split())}", file=file) from error
     if not isinstance(tree, CommentedMap):
-        raise StudyError("a study file is a mapping of keys; see `radfusion new fusion`", file=file, line=1)
+        raise StudyError("a study file is a mapping of keys; `radfusion new` writes one", file=file, line=1)
     return tree
 
 
@@ -193,7 +244,10 @@ def _override(tree: CommentedMap, override: str, file: Path) -> None:
     node: Any = tree
     for name in parents:
         node = _child(node, name, dotted=dotted, file=file)
-    value = YAML(typ="safe", pure=True).load(text)
+    try:
+        value = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise StudyError(f"--set {override!r}: {text!r} is not a YAML value", file=file) from error
     if isinstance(node, CommentedSeq):
         node[_position(node, last, dotted=dotted, file=file)] = value
     else:
@@ -202,7 +256,10 @@ def _override(tree: CommentedMap, override: str, file: Path) -> None:
 
 def _child(node: Any, name: str, *, dotted: str, file: Path) -> Any:
     if isinstance(node, CommentedSeq):
-        return node[_position(node, name, dotted=dotted, file=file)]
+        found = node[_position(node, name, dotted=dotted, file=file)]
+        if not isinstance(found, CommentedMap | CommentedSeq):
+            raise StudyError(f"--set {dotted}: {name!r} is a value, nothing can be set in it", file=file)
+        return found
     if not isinstance(node.get(name), CommentedMap | CommentedSeq):
         node[name] = CommentedMap()
     return node[name]

@@ -158,7 +158,7 @@ def test_predict_gives_the_probabilities_of_the_run(small_study: Path, small_run
     [
         (["names", "classifer"], "did you mean 'classifier'?"),
         (["schema", "result"], "did you mean 'results'?"),
-        (["new", "ovf"], "did you mean 'ovf-fusion'?"),
+        (["new", "ovf-fuson"], "did you mean 'ovf-fusion'?"),
         (["report", "/nowhere"], "no such file"),
         (["run", "/nowhere/study.yaml"], "cannot be read"),
         (["weights", "fetch", "imagenett"], "did you mean 'imagenet'?"),

@@ -35,13 +35,17 @@ def _patients(cohort: Cohort) -> AuditFinding:
 
 def _images(cohort: Cohort) -> AuditFinding:
     seen: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    unread = 0
     for case, name in cohort.frame["set"].items():
-        path = cohort.image_path(str(case))
-        if path.is_file():
-            seen[file_hash(path)][str(name)].append(str(case))
+        try:
+            seen[file_hash(cohort.image_path(str(case)))][str(name)].append(str(case))
+        except OSError:
+            unread += 1
     across = [sorted(chain.from_iterable(sets.values())) for sets in seen.values() if len(sets) > 1]
     if not across:
-        return AuditFinding(code="RF03", verdict="pass", message="No image file is used in two sets.")
+        message = f"None of the {len(seen)} image files is used in two sets."
+        message += f" {unread} could not be read." if unread else ""
+        return AuditFinding(code="RF03", verdict="warn" if unread else "pass", message=message)
     shown = "; ".join(" = ".join(group[:3]) for group in across[:5])
     message = f"{len(across)} image files are identical in two sets, which inflates validation results: {shown}."
     return AuditFinding(code="RF03", verdict="fail", message=message, evidence={"groups": across})
@@ -67,12 +71,11 @@ def _centres(cohort: Cohort) -> AuditFinding:
     if shared:
         message = f"The external set shares the centre {', '.join(shared)} with the training set: it is not external."
         return AuditFinding(code="RF18", verdict="fail", message=message, evidence={"shared": shared})
-    unknown = int(external.isna().sum())
-    if unknown or not training:
-        message = f"External cannot be proved: the centre is unknown for {unknown} external cases" + (
-            "." if training else " and for the training set."
-        )
-        return AuditFinding(code="RF18", verdict="warn", message=message, evidence={"unknown": unknown})
+    unknown = {name: int(frame.loc[frame["set"] == name, "centre"].isna().sum()) for name in ("external", "training")}
+    if any(unknown.values()):
+        cases = " and ".join(f"{count} {name} cases" for name, count in unknown.items() if count)
+        message = f"External cannot be proved: the centre is unknown for {cases}."
+        return AuditFinding(code="RF18", verdict="warn", message=message, evidence=unknown)
     message = "No centre of the external set gave training cases."
     return AuditFinding(code="RF18", verdict="pass", message=message, evidence={"centres": sorted(set(external))})
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +21,8 @@ __all__ = ["ROLES", "Cohort", "CohortColumns", "Role"]
 
 Role = Literal["training", "internal", "external", "prospective"]
 ROLES: tuple[Role, ...] = ("training", "internal", "external", "prospective")
-MISSING = ("", "na", "nan", "none", "null", "n/a")
+#: Words for an unknown centre. Elsewhere only an empty field is missing: a class may be called "none".
+UNKNOWN = ("na", "nan", "none", "null", "n/a", "unknown")
 
 
 class CohortColumns(Settings):
@@ -86,7 +90,7 @@ class Cohort:
         _require_columns(table, columns, path)
         frame = _standardise(table, columns, dict(sets or {}))
         known = tuple(classes) if classes else tuple(sorted(frame["label"].dropna().unique()))
-        mistakes = [*_row_mistakes(frame, known), *_cohort_mistakes(frame)]
+        mistakes = [*_row_mistakes(frame, known), *_cohort_mistakes(frame, known)]
         if mistakes:
             raise CohortError(mistakes, file=path)
         return cls(frame.set_index("case"), known, path.parent)
@@ -121,21 +125,39 @@ class Cohort:
 
 
 def _read_text_table(path: Path) -> pd.DataFrame:
+    if path.is_dir():
+        raise CohortError(["is a folder; the table is a CSV file in it"], file=path)
     if not path.is_file():
         raise CohortError([f"{path} does not exist; write the path relative to the study file"], file=path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        # pandas shifts all columns when rows have an extra field: index_col=False refuses that.
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig", on_bad_lines="error"
-        )
+        text = path.read_text(encoding="utf-8-sig")
+        _check_header(text, path)
+        # pandas shifts all columns when rows have an extra field: index_col=False turns that into a warning.
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, index_col=False)
     except UnicodeDecodeError as error:
         raise CohortError([f"not UTF-8 text (byte {error.start}): save the table as CSV UTF-8"], file=path) from error
+    except OSError as error:
+        raise CohortError([f"cannot be read: {error.strerror}"], file=path) from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
         raise CohortError([f"not a comma separated table: {' '.join(str(error).split())}"], file=path) from error
-    if not lines or table.empty:
+    table = table[(table != "").any(axis=1)]  # spreadsheets leave empty rows at the end
+    if table.empty:
         raise CohortError(["the table has no rows"], file=path)
     return table
+
+
+def _check_header(text: str, path: Path) -> None:
+    header = next(csv.reader(StringIO(text)), [])
+    if len(header) == 1:
+        for name, mark in (("semicolons", ";"), ("tabs", "\t")):
+            if mark in header[0]:
+                raise CohortError([f"columns are separated by {name}; save the table with commas"], file=path)
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise CohortError(
+            [f"two columns are named {name!r}; every column needs its own name" for name in twice], file=path
+        )
 
 
 def _require_columns(table: pd.DataFrame, columns: CohortColumns, path: Path) -> None:
@@ -153,7 +175,8 @@ def _require_columns(table: pd.DataFrame, columns: CohortColumns, path: Path) ->
 
 
 def _standardise(table: pd.DataFrame, columns: CohortColumns, sets: Mapping[str, str]) -> pd.DataFrame:
-    frame = pd.DataFrame({"row": range(2, len(table) + 2)})
+    frame = pd.DataFrame({"row": table.index + 2})
+    table = table.reset_index(drop=True)
     taken = set()
     for noun, name in columns.model_dump().items():
         present = name is not None and name in table.columns
@@ -164,7 +187,8 @@ def _standardise(table: pd.DataFrame, columns: CohortColumns, sets: Mapping[str,
             frame[name if name not in frame.columns else f"{name} (table)"] = table[name].str.strip()
     frame["set"] = frame["set"].map(lambda value: sets.get(value, value))
     nouns = list(columns.model_dump())
-    missing = frame[nouns].apply(lambda column: column.str.lower().isin(MISSING))
+    missing = frame[nouns] == ""
+    missing["centre"] |= frame["centre"].str.lower().isin(UNKNOWN)
     frame[nouns] = frame[nouns].astype(object).mask(missing, None)
     return frame
 
@@ -173,7 +197,7 @@ def _row_mistakes(frame: pd.DataFrame, classes: Sequence[str]) -> list[str]:
     mistakes = []
     for noun in ("case", "patient", "image", "segmentation", "label", "set"):
         rows = frame.loc[frame[noun].isna(), "row"]
-        mistakes += [f"row {row}: no {noun}" for row in rows]
+        mistakes += [f"{_rows(rows)}: no {noun}"] if len(rows) else []
     named = frame[frame["case"].notna()]
     for case, rows in named[named["case"].duplicated(keep=False)].groupby("case", sort=False)["row"]:
         mistakes.append(
@@ -186,15 +210,19 @@ def _row_mistakes(frame: pd.DataFrame, classes: Sequence[str]) -> list[str]:
     return mistakes
 
 
-def _cohort_mistakes(frame: pd.DataFrame) -> list[str]:
+def _cohort_mistakes(frame: pd.DataFrame, classes: Sequence[str]) -> list[str]:
     mistakes = []
     known = frame[frame["set"].isin(ROLES) & frame["patient"].notna()]
     for patient, rows in known.groupby("patient", sort=False):
         if rows["set"].nunique() > 1:
             where = ", ".join(f"{name} ({_rows(part['row'])})" for name, part in rows.groupby("set", sort=False))
             mistakes.append(f"patient {patient!r} is in two sets: {where}; all cases of a patient belong to one set")
-    if "training" not in set(known["set"]):
+    training = known.loc[known["set"] == "training", "label"]
+    if training.empty:
         mistakes.append(f"no case is in the set 'training'; sets are {', '.join(ROLES)}")
+    else:
+        absent = [label for label in classes if label not in set(training)]
+        mistakes += [f"class {label!r} has no training case" for label in absent]
     for name, rows in known.groupby("set", sort=False):
         if rows["label"].nunique() == 1:
             mistakes.append(f"set {name!r} has one class only ({rows['label'].iloc[0]!r}); a set needs at least two")

@@ -222,6 +222,7 @@ class FittedModel(_Noun):
     model: str
     arm: str
     classifier: str
+    title: str = ""
     fusion: Literal["none", "early", "late"]
     sources: tuple[str, ...]
     hyperparameters: dict[str, Any]

@@ -20,6 +20,8 @@ AUDIT_RULES: Registry[Rule] = Registry("audit rule")
 
 #: Events per selected feature below which a model is likely to be overfitted, and strongly so.
 FEW_EVENTS, VERY_FEW_EVENTS = 10.0, 5.0
+#: Repeats of the shuffled-label run below which it proves little.
+FEW_REPEATS = 10
 #: Shuffled labels that are still predicted this well mean a leak.
 LEAK_AUC = 0.55
 #: Share of variance in the first principal component above which deep features are nearly constant.
@@ -50,10 +52,14 @@ def shuffled_labels(results: StudyResults) -> Iterator[AuditFinding]:
         message = "The shuffled-label run was switched off, so the absence of leakage was not measured."
         yield AuditFinding(code="RF01", verdict="warn", message=message)
         return
-    interval = "" if null.low is None else f" (mean over {null.n} repeats; 95% CI {null.low:.3f} to {null.high:.3f})"
-    message = f"With shuffled labels the whole chain reaches an out-of-fold macro AUC of {null.value:.3f}{interval}."
+    interval = "" if null.low is None else f"; {null.level:.0%} CI of the mean {null.low:.3f} to {null.high:.3f}"
+    message = (
+        f"With {null.model}: cleaning, LASSO and logistic regression, repeated in every fold, reach an out-of-fold "
+        f"macro AUC of {null.value:.3f} ({null.n} repeats{interval}). Tuning and choice of model are left out."
+    )
     above = null.low is not None and null.low > 0.5
-    verdict: Verdict = "fail" if null.value > LEAK_AUC and above else "warn" if above else "pass"
+    verdict: Verdict = "fail" if null.value > LEAK_AUC else "warn" if above or null.n < FEW_REPEATS else "pass"
+    message += f" Fewer than {FEW_REPEATS} repeats prove little." if null.n < FEW_REPEATS else ""
     yield AuditFinding(code="RF01", verdict=verdict, message=message, evidence={"mean": null.value, "repeats": null.n})
 
 
@@ -72,19 +78,28 @@ def fitted_on_training(results: StudyResults) -> Iterator[AuditFinding]:
 def thresholds(results: StudyResults) -> Iterator[AuditFinding]:
     """RF06: decision thresholds come from training out-of-fold predictions."""
     rules = sorted({item.rule for item in results.thresholds})
-    message = f"Decision thresholds ({', '.join(rules) or 'none'}) were fixed on training out-of-fold predictions."
-    yield AuditFinding(code="RF06", verdict="pass", message=message)
+    if not rules:
+        yield AuditFinding(code="RF06", verdict="not_applicable", message="No decision threshold was used.")
+        return
+    origins = sorted({item.fitted_on for item in results.thresholds})
+    right = origins == ["training out-of-fold predictions"]
+    message = f"Decision thresholds ({', '.join(rules)}) were fixed on {', '.join(origins)}."
+    yield AuditFinding(code="RF06", verdict="pass" if right else "fail", message=message)
 
 
 @AUDIT_RULES.register("choice of model")
 def choice_of_model(results: StudyResults) -> Iterator[AuditFinding]:
     """RF07: models are chosen on training folds, and all candidates are reported on all sets."""
     final = _final(results)
+    best = max(model.cv_macro_auc for model in results.models)
+    judged = {(item.model, item.set) for item in results.estimates if item.metric in {"macro_auc", "auc"}}
+    silent = [m.model for m in results.models if not {(m.model, one.name) for one in results.sets} <= judged]
     message = (
         f"{len(results.models)} models were compared by macro AUC on training out-of-fold predictions; {final.model} "
-        "was chosen there and all candidates are reported on every set."
+        f"was chosen there, {len(results.models) - len(silent)} candidates are reported on every set."
     )
-    yield AuditFinding(code="RF07", verdict="pass", message=message, evidence={"final": final.model})
+    verdict: Verdict = "fail" if silent or final.cv_macro_auc < best else "pass"
+    yield AuditFinding(code="RF07", verdict=verdict, message=message, evidence={"final": final.model})
 
 
 @AUDIT_RULES.register("calibration")
@@ -115,15 +130,21 @@ def multiplicity(results: StudyResults) -> Iterator[AuditFinding]:
     """RF16: one declared primary comparison, the rest adjusted."""
     tests = [item for item in results.comparisons if item.role != "exploratory" and item.p is not None]
     primary = [item for item in tests if item.role == "primary"]
-    expected = 0.05 * len(tests)
-    tail = f" {len(tests)} tests in all; {expected:.1f} would be below .05 by chance alone without adjustment."
-    evidence = {"tests": len(tests), "primary": len(primary)}
+    others = sum(item.role == "exploratory" and item.p is not None for item in results.comparisons)
+    tail = (
+        f" {len(tests)} tests of arms ({0.05 * len(tests):.1f} would be below .05 by chance alone without adjustment) "
+        f"and {others} exploratory ones."
+    )
+    adjustments = sorted({item.adjustment for item in tests if item.role == "secondary"})
+    evidence = {"tests": len(tests), "exploratory": others, "primary": len(primary), "adjustment": adjustments}
     if not primary:
         message = "No primary comparison was declared or could be tested; every P value is secondary." + tail
         yield AuditFinding(code="RF16", verdict="warn", message=message, evidence=evidence)
         return
-    message = "One primary comparison was declared in the study file; the others are Holm-adjusted." + tail
-    yield AuditFinding(code="RF16", verdict="pass", message=message, evidence=evidence)
+    adjusted = "none" not in adjustments
+    words = f"adjusted ({', '.join(adjustments)})" if adjusted else "not adjusted"
+    message = f"One primary comparison was declared in the study file; the others are {words}." + tail
+    yield AuditFinding(code="RF16", verdict="pass" if adjusted else "warn", message=message, evidence=evidence)
 
 
 @AUDIT_RULES.register("events per feature")
@@ -167,6 +188,29 @@ def deep_features(results: StudyResults) -> Iterator[AuditFinding]:
         yield AuditFinding(code="RF20", verdict="fail", message=message)
 
 
+@AUDIT_RULES.register("pixel spacing")
+def pixel_spacing(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF29: sizes in mm for some cases and in pixels for others are not comparable."""
+    counts = [
+        source.settings["spacing"] for source in results.sources if source.available and source.kind == "radiomics"
+    ]
+    if not counts:
+        yield AuditFinding(code="RF29", verdict="not_applicable", message="No radiomic features were extracted.")
+    for count in counts:
+        known, unknown = count["known"], count["unknown"]
+        if known and unknown:
+            message = (
+                f"{known} cases have a pixel spacing and {unknown} have none: shape and LoG features are in mm for the "
+                "former and in pixels for the latter, and cannot be compared. State imaging.spacing."
+            )
+        elif unknown:
+            message = "No case has a pixel spacing: shape and LoG features are in pixels and depend on the image size."
+        else:
+            message = f"All {known} cases have a pixel spacing."
+        verdict: Verdict = "fail" if known and unknown else "warn" if unknown else "pass"
+        yield AuditFinding(code="RF29", verdict=verdict, message=message, evidence=dict(count))
+
+
 @AUDIT_RULES.register("modality of weights")
 def modality_of_weights(results: StudyResults) -> Iterator[AuditFinding]:
     """RF21: weights learned on another modality than the study's."""
@@ -176,7 +220,7 @@ def modality_of_weights(results: StudyResults) -> Iterator[AuditFinding]:
         if not source.available or not learned:
             continue
         words = ", ".join(learned) if isinstance(learned, list | tuple) else str(learned)
-        known = modality is not None and modality.lower() in words.lower()
+        known = bool(modality) and str(modality).lower() in words.lower()
         images = modality or "images of an undeclared modality (statements.modality)"
         message = f"{source.name} was learned from {words}; this study uses {images}."
         yield AuditFinding(code="RF21", verdict="pass" if known else "warn", message=message)

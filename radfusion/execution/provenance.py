@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import platform
 from pathlib import Path
 
 from radfusion import __version__
+from radfusion.core.hashing import content_hash, file_hash
 
-__all__ = ["PACKAGES", "package_versions", "platform_facts", "processor_name"]
+__all__ = ["PACKAGES", "package_versions", "platform_facts", "processor_name", "source_revision"]
 
 #: Distributions whose version may change a number.
 PACKAGES = (
@@ -40,6 +42,22 @@ def package_versions(names: tuple[str, ...] = PACKAGES) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+@functools.cache
+def source_revision(*packages: str) -> str:
+    """Hash of the source of some of radfusion's packages.
+
+    It is part of every cache key, so that no entry outlives the code that made it.
+
+    Parameters
+    ----------
+    packages : str
+        Folders of radfusion: ``"imaging"``, ``"modelling"``.
+    """
+    root = Path(__file__).resolve().parent.parent
+    files = sorted(file for package in packages for file in (root / package).rglob("*.py"))
+    return content_hash([file_hash(file) for file in files])
 
 
 def platform_facts() -> dict[str, str]:

@@ -12,10 +12,12 @@ from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.hashing import content_hash, file_hash
 from radfusion.core.results import Exclusion
+from radfusion.core.scan import Scan
 from radfusion.errors import CaseError
 from radfusion.execution.cache import Cache
 from radfusion.execution.executors import Executor, Outcome, Serial
 from radfusion.execution.progress import Progress
+from radfusion.execution.provenance import package_versions, source_revision
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.imaging.loading import ImagingSettings, read_scan
 
@@ -46,6 +48,7 @@ class Extracted:
 
     case: str
     features: Mapping[str, float]
+    has_spacing: bool = False
     stage: str = ""
     reason: str = ""
 
@@ -106,17 +109,28 @@ def extract_batch(task: Extraction) -> list[Extracted]:
     for files in task.cases:
         try:
             scans.append(read_scan(files.case, files.image, files.segmentation, settings=task.imaging))
-        except CaseError as error:
-            results.append(Extracted(files.case, {}, error.stage, error.reason))
+        except (CaseError, MemoryError) as error:
+            results.append(_excluded(files.case, error, "read"))
     try:
         values = task.extractor.extract(scans) if scans else []
-    except CaseError as error:
+    except (CaseError, MemoryError, RuntimeError) as error:  # RuntimeError: torch and ITK, memory of the GPU included
         if len(scans) == 1:
-            return [*results, Extracted(scans[0].case, {}, error.stage, error.reason)]
+            return [*results, _excluded(scans[0].case, error, task.extractor.kind)]
         single = {scan.case for scan in scans}
         alone = [Extraction(task.extractor, task.imaging, (files,)) for files in task.cases if files.case in single]
         return [*results, *(result for part in alone for result in extract_batch(part))]
-    return [*results, *(Extracted(scan.case, row) for scan, row in zip(scans, values, strict=True))]
+    return [*results, *(_extracted(scan, row) for scan, row in zip(scans, values, strict=True))]
+
+
+def _extracted(scan: Scan, features: Mapping[str, float]) -> Extracted:
+    return Extracted(scan.case, features, has_spacing=scan.spacing is not None)
+
+
+def _excluded(case: str, error: Exception, stage: str) -> Extracted:
+    if isinstance(error, CaseError):
+        return Extracted(case, {}, stage=error.stage, reason=error.reason)
+    first_line = (str(error).splitlines() or [""])[0]
+    return Extracted(case, {}, stage=stage, reason=f"{type(error).__name__}: {first_line}")
 
 
 def _files(cohort: Cohort, case: str) -> CaseFiles:
@@ -124,7 +138,8 @@ def _files(cohort: Cohort, case: str) -> CaseFiles:
 
 
 def _cache_keys(files: Sequence[CaseFiles], extractor: Extractor, imaging: ImagingSettings) -> dict[str, str]:
-    settings = content_hash(extractor.kind, dict(extractor.identity()), imaging)
+    made_by = [package_versions(), source_revision("imaging", "extraction", "networks")]
+    settings = content_hash(extractor.kind, dict(extractor.identity()), imaging, made_by)
     keys = {}
     for case in files:
         try:
@@ -140,13 +155,14 @@ def _remembered(keys: Mapping[str, str], cache: Cache) -> dict[str, Extracted]:
         entry = cache.get(key)
         if entry is not None:
             arrays, facts = entry
-            found[case] = Extracted(case, dict(zip(facts["names"], arrays["values"].tolist(), strict=True)))
+            features = dict(zip(facts["names"], arrays["values"].tolist(), strict=True))
+            found[case] = Extracted(case, features, has_spacing=facts["has_spacing"])
     return found
 
 
 def _remember(cache: Cache, key: str, result: Extracted) -> None:
     values = np.array(list(result.features.values()), dtype=np.float64)
-    cache.put(key, {"values": values}, {"names": list(result.features)})
+    cache.put(key, {"values": values}, {"names": list(result.features), "has_spacing": result.has_spacing})
 
 
 def _run(
@@ -161,10 +177,13 @@ def _run(
         elif len(batch) > 1:
             lost.extend(batch)
         else:
-            yield Extracted(batch[0].case, {}, extractor.kind, outcome.error or "the worker gave no result")
+            yield _unanswered(batch[0], extractor, outcome)
     for batch, outcome in _outcomes([(files,) for files in lost], extractor, imaging=imaging, executor=executor):
-        error = Extracted(batch[0].case, {}, extractor.kind, outcome.error or "the worker gave no result")
-        yield from outcome.value if outcome.value is not None else [error]
+        yield from outcome.value if outcome.value is not None else [_unanswered(batch[0], extractor, outcome)]
+
+
+def _unanswered(files: CaseFiles, extractor: Extractor, outcome: Outcome[list[Extracted]]) -> Extracted:
+    return Extracted(files.case, {}, stage=extractor.kind, reason=outcome.error or "the worker gave no result")
 
 
 def _outcomes(
@@ -183,4 +202,6 @@ def _table(files: Sequence[CaseFiles], done: Mapping[str, Extracted], extractor:
     )
     frame = pd.DataFrame.from_dict(rows, orient="index", dtype=np.float64)
     frame.columns = pd.Index([f"{extractor.source}:{name}" for name in frame.columns])
-    return FeatureTable(frame, {extractor.source: dict(extractor.identity())}, exclusions)
+    known = sum(done[case].has_spacing for case in rows)
+    facts = {**extractor.identity(), "spacing": {"known": known, "unknown": len(rows) - known}}
+    return FeatureTable(frame, {extractor.source: facts}, exclusions)

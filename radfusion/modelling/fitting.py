@@ -15,6 +15,7 @@ from radfusion.core.features import FeatureTable
 from radfusion.core.predictions import Predictions
 from radfusion.core.results import ClassifierTrial, SelectedFeature, Selection
 from radfusion.errors import FeatureError
+from radfusion.execution.work import Stage, Workers
 from radfusion.modelling.arms import ArmFit, ClassifierFit
 from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.modelling.folds import TrainingLabels
@@ -27,7 +28,6 @@ from radfusion.modelling.preparation import (
 )
 from radfusion.modelling.settings import ModellingSettings
 from radfusion.modelling.tuning import Tuned, TuningTask, tune
-from radfusion.modelling.work import Stage, Workers
 
 __all__ = ["fit_arms", "selected_features", "training_rows"]
 
@@ -247,6 +247,8 @@ def _decode_tuned(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) 
 
 
 PREPARATION: Stage[PreparationTask, Preparation] = Stage(
-    "clean and select", prepare, _preparation_key, encode_preparation, decode_preparation
+    "clean and select", "modelling", prepare, _preparation_key, encode_preparation, decode_preparation
 )
-TUNING: Stage[TuningTask, Tuned] = Stage("fit classifiers", tune, _tuning_key, _encode_tuned, _decode_tuned)
+TUNING: Stage[TuningTask, Tuned] = Stage(
+    "fit classifiers", "modelling", tune, _tuning_key, _encode_tuned, _decode_tuned
+)

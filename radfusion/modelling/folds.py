@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from radfusion.errors import UserError
 
-__all__ = ["TrainingLabels", "patient_folds"]
+__all__ = ["TrainingLabels", "check_folds", "patient_folds"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +116,20 @@ def patient_folds(labels: ArrayLike, patients: ArrayLike, n_folds: int, *, seed:
         if absent.size:
             raise UserError(f"class {str(classes[absent[0]])!r} has too few patients for {n_folds} folds")
     return np.asarray(folds, dtype=np.intp)
+
+
+def check_folds(labels: TrainingLabels, n_folds: int, inner: int, *, seed: int) -> None:
+    """Deal outer folds, and inner folds of what is left without each, as fitting will.
+
+    Raises
+    ------
+    UserError
+        When a class has too few patients for them.
+    """
+    folds = labels.folds(n_folds, seed=seed)
+    labels.folds(inner, seed=seed)
+    for fold in range(n_folds):
+        labels.take(folds != fold).folds(inner, seed=seed)
 
 
 def _deal(counts: NDArray[np.float64], n_folds: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -13,19 +13,22 @@ from threadpoolctl import threadpool_limits
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
+from radfusion.errors import UserError
+from radfusion.execution.work import Stage, Workers
 from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.modelling.cleaning import CleaningSettings
 from radfusion.modelling.fitting import training_rows
-from radfusion.modelling.folds import TrainingLabels
+from radfusion.modelling.folds import TrainingLabels, check_folds
 from radfusion.modelling.preparation import PreparationTask, prepare
 from radfusion.modelling.selection import SelectionSettings
 from radfusion.modelling.settings import ModellingSettings
 from radfusion.modelling.tuning import TuningTask, macro_auc, out_of_fold
-from radfusion.modelling.work import Stage, Workers
 
 __all__ = ["NullTask", "null_auc", "shuffled_label_run", "shuffled_labels"]
 
 _CLASSIFIER = "logistic"
+#: Shuffles tried per repeat.
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +105,24 @@ def shuffled_label_run(
     values, names = features.to_numpy(dtype=np.float64), tuple(map(str, features.columns))
     tasks = [
         NullTask(values, names, shuffled, settings.folds, settings.cleaning, settings.selection, seed)
-        for shuffled in (shuffled_labels(labels, seed=[seed, run]) for run in range(settings.null_runs))
+        for shuffled in _shuffles(labels, settings, seed=seed)
     ]
     return tuple(_NULL.over(tasks, workers))
+
+
+def _shuffles(labels: TrainingLabels, settings: ModellingSettings, *, seed: int) -> list[TrainingLabels]:
+    """The first shuffles that can be dealt to the folds; a rare class may by chance fall to too few patients."""
+    found: list[TrainingLabels] = []
+    for attempt in range(_ATTEMPTS * settings.null_runs):
+        if len(found) == settings.null_runs:
+            break
+        shuffled = shuffled_labels(labels, seed=[seed, attempt])
+        try:
+            check_folds(shuffled, settings.folds, settings.selection.folds, seed=seed)
+        except UserError:
+            continue
+        found.append(shuffled)
+    return found
 
 
 def shuffled_labels(labels: TrainingLabels, *, seed: int | list[int]) -> TrainingLabels:
@@ -149,4 +167,4 @@ def _decode(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> flo
     return float(facts["auc"])
 
 
-_NULL: Stage[NullTask, float] = Stage("shuffled labels", null_auc, _key, _encode, _decode)
+_NULL: Stage[NullTask, float] = Stage("shuffled labels", "modelling", null_auc, _key, _encode, _decode)

@@ -87,7 +87,7 @@ def read_checkpoint(source: WeightsSource, file: Path) -> Checkpoint:
 
 
 def _refusal(source: WeightsSource, file: Path, what: str) -> WeightsError:
-    return WeightsError(f"weights {source.name!r}, {file}: {what}")
+    return WeightsError(f"weights {source.name!r}, {file.name}: {what}")
 
 
 def _again(source: WeightsSource) -> str:

@@ -127,8 +127,11 @@ def fetch_weights(source: WeightsSource, *, progress: Progress | None = None, ti
         return target
     listener = progress or Progress()
     listener.say(f"fetching weights {source.name!r}: {(source.size or 0) / 1e6:.1f} MB from {source.url}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise WeightsError(f"weights {source.name!r}: nothing can be kept in the cache: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as file:
             _download(source, file, timeout=timeout, progress=listener)

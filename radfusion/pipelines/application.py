@@ -8,14 +8,19 @@ from typing import Any
 import pandas as pd
 
 from radfusion.core.features import FeatureTable
+from radfusion.core.hashing import canonical_json
 from radfusion.errors import FeatureError, RunError, UserError
 from radfusion.execution.progress import Progress
+from radfusion.extraction.extractors.base import Extractor
 from radfusion.extraction.tables import CaseFiles, Extraction, extract_batch
-from radfusion.modelling.model import load_model
+from radfusion.modelling.model import Model, load_model
 from radfusion.pipelines.fusion import available_extractors
 from radfusion.study import Study
 
 __all__ = ["predict_case"]
+
+#: Parts of an extractor's identity that make other features; versions are not among them.
+DECISIVE = ("settings", "weights_sha256", "layer", "crop", "input")
 
 
 def predict_case(run: Path, image: Path, segmentation: Path) -> dict[str, Any]:
@@ -39,7 +44,8 @@ def predict_case(run: Path, image: Path, segmentation: Path) -> dict[str, Any]:
     if not resolved.is_file():
         raise RunError(f"{run}: no study.resolved.yaml; give the folder of a finished run")
     study, model = Study.from_yaml(resolved), load_model(run / "model")
-    extractors, missing = available_extractors(study, Progress(), offline=True)
+    extractors, missing = available_extractors(_portable(study), Progress(), offline=True)
+    _require_alike(extractors, model)
     needed = [extractor for extractor in extractors if extractor.source in model.provenance]
     absent = [source for source in missing if source.name in model.provenance]
     if absent:
@@ -54,3 +60,25 @@ def predict_case(run: Path, image: Path, segmentation: Path) -> dict[str, Any]:
     predictions = model.predict(FeatureTable(pd.DataFrame([row], index=["new case"])))
     probabilities = dict(zip(predictions.classes, predictions.probabilities[0].tolist(), strict=True))
     return {"model": predictions.model, "probabilities": probabilities, "predicted": str(predictions.predicted[0])}
+
+
+def _portable(study: Study) -> Study:
+    """The study without weights files that lay beside its first file: they are looked for in the usual places."""
+    deep = tuple(
+        extractor if at_hand.file and at_hand.file.is_file() else extractor.model_copy(update={"file": None})
+        for extractor, at_hand in ((each, study.at_hand(each)) for each in study.features.deep)
+    )
+    return study.model_copy(update={"features": study.features.model_copy(update={"deep": deep})})
+
+
+def _require_alike(extractors: list[Extractor], model: Model) -> None:
+    """Features of another network, layer or setting than the model was fitted on are refused."""
+    for extractor in extractors:
+        fitted, here = model.provenance.get(extractor.source, {}), extractor.identity()
+        differs = [
+            key for key in DECISIVE if key in fitted and canonical_json(fitted[key]) != canonical_json(here[key])
+        ]
+        if differs:
+            raise FeatureError(
+                f"{extractor.source}: {', '.join(differs)} differ from those that {model.name} was fitted with"
+            )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from radfusion.cohorts.checks import check_cohort
 from radfusion.core.cohort import Cohort
 from radfusion.core.results import AuditFinding
-from radfusion.errors import CaseError
+from radfusion.errors import CaseError, StudyError, WeightsError
 from radfusion.execution.executors import Executor
 from radfusion.execution.progress import Progress
 from radfusion.imaging.loading import ImagingSettings, read_scan
+from radfusion.modelling.folds import TrainingLabels, check_folds
+from radfusion.networks.devices import choose_device
 from radfusion.networks.weights import WEIGHTS
 from radfusion.study import Study
 
@@ -52,11 +54,30 @@ def check_study(study: Study) -> CheckedStudy:
     ------
     CohortError
         With every mistake of the cohort table.
+    StudyError
+        When the set of the primary comparison has no case.
+    WeightsError
+        When a weights file that the study names is not there, or not what it should be.
+    UserError
+        When a class has too few training patients for the folds, or a device is asked for that is not there.
     """
     cohort = study.read_cohort()
+    primary = study.evaluation.primary
+    if primary and primary.set not in cohort.sets:
+        raise StudyError(
+            f"no case is in the set {primary.set!r}; sets of the table: {', '.join(cohort.sets)}",
+            file=study.file,
+            key="evaluation.primary.set",
+        )
+    labels = TrainingLabels.from_rows(cohort.of_set("training").frame, cohort.classes)
+    check_folds(labels, study.modelling.folds, study.modelling.selection.folds, seed=study.seed)
     missing = {}
     for extractor in study.features.deep:
+        if extractor.device == "cuda":
+            choose_device("cuda")
         reason = study.at_hand(extractor).unavailable()
+        if reason and extractor.file is not None:
+            raise WeightsError(f"{study.file}: features.deep: {reason}")
         if reason and not WEIGHTS[extractor.weights].url:
             missing[extractor.source] = reason
     return CheckedStudy(cohort, tuple(check_cohort(cohort)), missing)

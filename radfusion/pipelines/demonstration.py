@@ -12,8 +12,8 @@ from radfusion.pipelines.templates import copy_template
 
 __all__ = ["prepare_demo", "simulate"]
 
-#: What a demonstration folder holds; one that holds anything else is not touched.
-OWN = {"cohort", "run", "study.yaml"}
+#: Mark of a folder that a demonstration made: nothing is removed from a folder without it.
+MARK = ".radfusion-demo"
 
 
 def prepare_demo(out: Path, *, progress: Progress) -> Path:
@@ -24,9 +24,10 @@ def prepare_demo(out: Path, *, progress: Progress) -> Path:
     RunError
         When the folder holds what no demonstration made.
     """
-    foreign = sorted(item.name for item in out.iterdir() if item.name not in OWN) if out.is_dir() else []
-    if foreign:
-        raise RunError(f"{out} holds {foreign[0]!r}, which no demonstration made; choose a new folder")
+    if out.exists() and not (out.is_dir() and ((out / MARK).exists() or not any(out.iterdir()))):
+        raise RunError(f"{out} exists and no demonstration made it; choose a new folder")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARK).touch()
     for part in ("cohort", "study.yaml"):
         _remove(out / part)
     simulate_cohort(out / "cohort", SimulationSettings(), progress=progress)
@@ -45,6 +46,8 @@ def simulate(out: Path, *, seed: int | None, file_format: str, progress: Progres
         raise UserError(f"--format {file_format!r}: allowed are png and dicom")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out} is not an empty folder; choose a new one")
+    if seed is not None and seed < 0:
+        raise UserError(f"--seed {seed}: allowed are whole numbers from 0")
     settings = SimulationSettings.model_validate({"format": file_format, **({} if seed is None else {"seed": seed})})
     return simulate_cohort(out, settings, progress=progress)
 

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from radfusion.cohorts.checks import check_cohort
 from radfusion.cohorts.describe import summarise_sets
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.hashing import content_hash, file_hash
-from radfusion.core.results import Exclusion, FeatureSource, Provenance, StudyFacts, StudyResults
+from radfusion.core.results import Estimate, Exclusion, FeatureSource, Provenance, StudyFacts, StudyResults
 from radfusion.errors import CohortError, FeatureError, WeightsError
+from radfusion.evaluation.null import null_estimate
 from radfusion.execution.cache import Cache, default_cache_folder
 from radfusion.execution.executors import Executor, executor_named
 from radfusion.execution.progress import LoggedProgress, Progress
 from radfusion.execution.provenance import package_versions, platform_facts
+from radfusion.execution.work import Workers
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.tables import extract
@@ -24,7 +27,6 @@ from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.model import Model, fit_model, fuse_models
 from radfusion.modelling.null import shuffled_label_run
-from radfusion.modelling.work import Workers
 from radfusion.networks.health import feature_health
 from radfusion.networks.weights import WEIGHTS, fetch_weights
 from radfusion.pipelines.checking import check_study
@@ -46,7 +48,7 @@ class FittedStudy:
     sources: tuple[FeatureSource, ...]
     exclusions: tuple[Exclusion, ...]
     arms: Mapping[str, Arm]
-    null_aucs: tuple[float, ...]
+    null: Estimate | None
 
 
 def run(
@@ -88,13 +90,13 @@ def run(
     executor = executor_named(executor) if isinstance(executor, str) else executor
     place = Workers(executor, Cache(cache or default_cache_folder()), LoggedProgress(progress or Progress()))
     folder = RunFolder.open(out)
-    with folder.logging():
+    with folder.taken():
         checked = check_study(study)
         extractors, missing = available_extractors(study, place.progress, offline=offline)
         fitted = _fit(study, checked.cohort, extractors, missing=missing, place=place)
         judgement = judge(study, fitted.cohort, fitted.arms)
         results = _results(study, checked.cohort, fitted, judgement=judgement)
-        results = results.model_copy(update={"audit": judgement.audit(results, checked.findings)})
+        results = results.model_copy(update={"audit": judgement.audit(results, tuple(check_cohort(fitted.cohort)))})
         model = _final_model(study, fitted, judgement)
         return folder.write(study, results, fitted.tables, judgement=judgement, model=model, progress=place.progress)
 
@@ -111,7 +113,9 @@ def available_extractors(
     for deep in study.features.deep:
         extractor = study.at_hand(deep)
         reason = extractor.unavailable()
-        if reason and deep.file is None and not offline:
+        if reason and deep.file is not None:
+            raise WeightsError(f"{study.file}: features.deep: {reason}")
+        if reason and not offline:
             reason = _fetched(extractor, reason, progress)
         if reason:
             progress.say(f"weights source {deep.source!r} is left out: {reason}")
@@ -149,10 +153,12 @@ def extract_study(
         )
         for extractor in extractors
     }
-    exclusions = {item.case: item for table in tables.values() for item in reversed(table.exclusions)}
-    kept = [case for case in cohort.frame.index if case not in exclusions]
-    _require_usable(cohort.without(list(exclusions)), cohort, tuple(exclusions.values()))
-    return {name: table.restrict(kept) for name, table in tables.items()}, tuple(exclusions.values())
+    found = [item for table in tables.values() for item in table.exclusions]
+    exclusions = tuple(dict.fromkeys(item for case in cohort.frame.index for item in found if item.case == case))
+    excluded = {item.case for item in exclusions}
+    _require_usable(cohort.without(sorted(excluded)), cohort, exclusions)
+    kept = [case for case in cohort.frame.index if case not in excluded]
+    return {name: table.restrict(kept) for name, table in tables.items()}, exclusions
 
 
 def extract_tables(
@@ -201,7 +207,7 @@ def _fit(
     study: Study, cohort: Cohort, extractors: list[Extractor], *, missing: list[FeatureSource], place: Workers
 ) -> FittedStudy:
     tables, exclusions = extract_study(study, cohort, extractors, place=place)
-    used = cohort.without([item.case for item in exclusions])
+    used = cohort.without(sorted({item.case for item in exclusions}))
     arms: dict[str, Arm] = {}
     to_fit = arm_tables(tables, study.modelling.fusion)
     fitted = fit_arms(to_fit, used, study.modelling, seed=study.seed, workers=place)
@@ -210,8 +216,9 @@ def _fit(
         for name in (arm.removeprefix("deep-") for arm in fitted if arm.startswith("deep-")):
             parts = fitted["radiomics"], fitted[f"deep-{name}"]
             arms[f"late-{name}"] = late_fusion(f"late-{name}", *parts, rule=study.modelling.late_rule)
-    null_table = to_fit[_null_arm(study, to_fit)]
-    null = shuffled_label_run(null_table, used, study.modelling, seed=study.seed, workers=place)
+    null_arm = _null_arm(study, to_fit)
+    null_aucs = shuffled_label_run(to_fit[null_arm], used, study.modelling, seed=study.seed, workers=place)
+    null = null_estimate(null_aucs, null_arm, level=study.evaluation.level)
     sources = (*(_source(extractor, tables, used) for extractor in extractors), *missing)
     return FittedStudy(used, tables, sources, exclusions, arms, null)
 
@@ -231,7 +238,7 @@ def _source(extractor: Extractor, tables: Mapping[str, FeatureTable], cohort: Co
         name=extractor.source,
         kind=extractor.kind,
         n_features=table.frame.shape[1],
-        settings=dict(extractor.identity()),
+        settings=dict(table.provenance[extractor.source]),
         weights=dict(extractor.weights_facts()) if isinstance(extractor, Deep) else None,
         health=feature_health(training.values) if deep else {},
     )
@@ -254,7 +261,7 @@ def _final_model(study: Study, fitted: FittedStudy, judgement: Judgement) -> Mod
 
 
 def _results(study: Study, cohort: Cohort, fitted: FittedStudy, *, judgement: Judgement) -> StudyResults:
-    settings = study.model_dump(mode="json", exclude={"title", "kind", "seed", "statements"})
+    settings = _without_paths(study).model_dump(mode="json", exclude={"title", "kind", "seed", "statements"})
     facts = StudyFacts(
         title=study.title,
         kind=study.kind,
@@ -274,23 +281,39 @@ def _results(study: Study, cohort: Cohort, fitted: FittedStudy, *, judgement: Ju
         models=judgement.models,
         final_model=judgement.final.model,
         thresholds=judgement.thresholds,
-        estimates=(*judgement.estimates, *judgement.null_estimates(fitted.null_aucs)),
+        estimates=(*judgement.estimates, *([fitted.null] if fitted.null else [])),
         comparisons=judgement.comparisons,
         curves=judgement.curves,
         confusions=judgement.confusions,
-        provenance=_provenance(study, cohort),
+        provenance=_provenance(study, cohort, fitted.sources),
     )
 
 
-def _provenance(study: Study, cohort: Cohort) -> Provenance:
-    files = sorted(
-        {path for case in cohort.frame.index for path in (cohort.image_path(case), cohort.segmentation_path(case))}
+def _without_paths(study: Study) -> Study:
+    """The study with bare file names: where files lie on a machine is nobody's business and changes no number."""
+    deep = tuple(
+        extractor.model_copy(update={"file": extractor.file and Path(extractor.file.name)})
+        for extractor in study.features.deep
     )
-    hashes = [file_hash(path) for path in files if path.is_file()]
+    cohort = study.cohort.model_copy(update={"table": Path(study.cohort.table.name)})
+    return study.model_copy(update={"cohort": cohort, "features": study.features.model_copy(update={"deep": deep})})
+
+
+def _provenance(study: Study, cohort: Cohort, sources: tuple[FeatureSource, ...]) -> Provenance:
+    files = [(cohort.image_path(case), cohort.segmentation_path(case)) for case in cohort.frame.index]
+    hashes = [_hash_of(path) for path in sorted({path for pair in files for path in pair})]
     return Provenance(
         packages=package_versions(),
-        study_sha256=content_hash(study),
+        study_sha256=content_hash(_without_paths(study)),
         cohort_sha256=file_hash(study.resolve(study.cohort.table)),
         images_sha256=content_hash(hashes),
+        device=", ".join(sorted({str(source.settings.get("device", "cpu")) for source in sources})),
         **platform_facts(),
     )
+
+
+def _hash_of(path: Path) -> str | None:
+    try:
+        return file_hash(path)
+    except OSError:
+        return None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from statistics import fmean, stdev
 from typing import Literal
 
 import pandas as pd
@@ -33,10 +31,12 @@ from radfusion.evaluation import (
     training_thresholds,
 )
 from radfusion.evaluation.audit import audit_results
+from radfusion.evaluation.plan import planned_comparisons
 from radfusion.modelling.arms import ArmFit, LateFit
+from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.study import Study
 
-__all__ = ["Judgement", "judge", "planned_comparisons"]
+__all__ = ["Judgement", "judge"]
 
 Arm = ArmFit | LateFit
 
@@ -67,25 +67,6 @@ class Judgement:
     def audit(self, results: StudyResults, cohort_findings: tuple[AuditFinding, ...]) -> tuple[AuditFinding, ...]:
         """Findings on cohort and results, ordered by code."""
         return tuple(sorted((*cohort_findings, *audit_results(results)), key=lambda finding: finding.code))
-
-    def null_estimates(self, aucs: tuple[float, ...]) -> tuple[Estimate, ...]:
-        """Macro AUC of the shuffled-label run with the interval of its mean over repeats (normal)."""
-        if not aucs:
-            return ()
-        half = 1.96 * stdev(aucs) / len(aucs) ** 0.5 if len(aucs) > 1 else None
-        mean = fmean(aucs)
-        return (
-            Estimate(
-                metric="null_macro_auc",
-                value=mean,
-                low=None if half is None else mean - half,
-                high=None if half is None else mean + half,
-                method="mean of shuffled-label repeats",
-                n=len(aucs),
-                model="shuffled labels",
-                set="training",
-            ),
-        )
 
 
 def judge(study: Study, cohort: Cohort, arms: Mapping[str, Arm]) -> Judgement:
@@ -129,26 +110,6 @@ def judge(study: Study, cohort: Cohort, arms: Mapping[str, Arm]) -> Judgement:
     )
 
 
-def planned_comparisons(arms: list[str]) -> list[tuple[str, str]]:
-    """Pairs of arms that every study compares, decided before any result is seen.
-
-    Weights sources within each kind of arm, then fused arms against their parts.
-
-    Examples
-    --------
-    >>> planned_comparisons(["radiomics", "deep-a", "early-a"])
-    [('early-a', 'radiomics'), ('early-a', 'deep-a'), ('deep-a', 'radiomics')]
-    """
-    kinds = ("early", "late", "deep")
-    sources = [arm.removeprefix("deep-") for arm in arms if arm.startswith("deep-")]
-    wanted = [(f"{kind}-{a}", f"{kind}-{b}") for kind in kinds for a, b in combinations(sources, 2)]
-    for source in sources:
-        early, late, deep = (f"{kind}-{source}" for kind in kinds)
-        wanted += [(early, "radiomics"), (early, deep), (late, "radiomics"), (late, deep), (early, late)]
-        wanted += [(deep, "radiomics")]
-    return [(a, b) for a, b in wanted if a in arms and b in arms]
-
-
 def _models(arms: Mapping[str, Arm]) -> tuple[FittedModel, ...]:
     best = {name: max(arm.fits.values(), key=lambda fit: fit.cv_macro_auc) for name, arm in arms.items()}
     final = max(best.values(), key=lambda fit: fit.cv_macro_auc)
@@ -157,6 +118,7 @@ def _models(arms: Mapping[str, Arm]) -> tuple[FittedModel, ...]:
             model=f"{name}/{classifier}",
             arm=name,
             classifier=classifier,
+            title=CLASSIFIERS[classifier].title,
             fusion=_fusion(arm),
             sources=arm.sources,
             hyperparameters=dict(fit.hyperparameters),

@@ -12,6 +12,7 @@ from radfusion.errors import FeatureError, UserError
 from radfusion.execution.cache import Cache
 from radfusion.execution.executors import Processes
 from radfusion.execution.progress import Progress
+from radfusion.execution.work import Workers
 from radfusion.modelling.classifiers import CLASSIFIERS, fit_classifier, probabilities
 from radfusion.modelling.cleaning import CleaningSettings
 from radfusion.modelling.fitting import fit_arms
@@ -20,7 +21,6 @@ from radfusion.modelling.preparation import PreparationTask, prepare
 from radfusion.modelling.selection import SelectionSettings
 from radfusion.modelling.settings import ModellingSettings
 from radfusion.modelling.tuning import TuningTask, macro_auc, out_of_fold
-from radfusion.modelling.work import Workers
 
 FAST = ("logistic", "knn")
 

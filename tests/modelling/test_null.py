@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radfusion.execution.cache import Cache
+from radfusion.execution.work import Workers
 from radfusion.modelling.folds import TrainingLabels
 from radfusion.modelling.null import shuffled_label_run, shuffled_labels
-from radfusion.modelling.work import Workers
 
 
 def test_strong_features_are_worth_nothing_once_labels_are_shuffled(simulate, quick):

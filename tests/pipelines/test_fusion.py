@@ -14,9 +14,9 @@ import pytest
 import radfusion as rf
 from radfusion.core.results import StudyResults
 from radfusion.errors import CohortError, FeatureError, RunError
+from radfusion.evaluation.plan import planned_comparisons
 from radfusion.execution.progress import Progress
 from radfusion.pipelines.fusion import run
-from radfusion.pipelines.judging import planned_comparisons
 from radfusion.pipelines.names import json_schema
 from radfusion.study import Study
 

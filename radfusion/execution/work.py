@@ -9,21 +9,17 @@ from typing import Any, Generic, TypeVar
 from numpy.typing import NDArray
 
 from radfusion.core.hashing import content_hash
-from radfusion.errors import RadfusionError
+from radfusion.errors import RunError
 from radfusion.execution.cache import Cache
 from radfusion.execution.executors import Executor, Serial
 from radfusion.execution.progress import Progress
-from radfusion.execution.provenance import package_versions
+from radfusion.execution.provenance import package_versions, source_revision
 
 __all__ = ["Stage", "Workers"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Arrays = Mapping[str, NDArray[Any]]
-
-#: To be raised with every change of this package that changes a number.
-_VERSION = 2
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "xgboost", "lightgbm", "numba")
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,8 @@ class Stage(Generic[Task, Result]):
     ----------
     name : str
         What the listener is told.
+    room : str
+        Package of radfusion whose source the results depend on.
     run : callable
         Module-level function of one task.
     key : callable
@@ -62,6 +60,7 @@ class Stage(Generic[Task, Result]):
     """
 
     name: str
+    room: str
     run: Callable[[Task], Result]
     key: Callable[[Task], Any]
     encode: Callable[[Result], tuple[Arrays, Mapping[str, Any]]]
@@ -70,10 +69,12 @@ class Stage(Generic[Task, Result]):
     def over(self, tasks: Sequence[Task], workers: Workers) -> list[Result]:
         """Results of the tasks, in their order.
 
+        A task whose worker died is given to another worker once, after the others.
+
         Raises
         ------
-        RadfusionError
-            When a worker died.
+        RunError
+            When the second worker died too. What the others made is in the cache.
         """
         workers.progress.start(self.name, len(tasks))
         keys = self._keys(tasks) if workers.cache else []
@@ -82,20 +83,40 @@ class Stage(Generic[Task, Result]):
             workers.progress.advance(len(done))
         todo = [position for position in range(len(tasks)) if position not in done]
         remembered = len(done)
-        outcomes = workers.executor.map(self.run, [tasks[position] for position in todo])
+        lost = self._run(tasks, todo, keys=keys, workers=workers, done=done)
+        if lost := self._run(tasks, lost, keys=keys, workers=workers, done=done):
+            raise RunError(
+                f"{self.name}: workers died at {len(lost)} of {len(tasks)} tasks, twice (out of memory?); the others "
+                "are kept: run the same command again, with fewer workers"
+            )
+        workers.progress.finish(f"{len(todo)} computed, {remembered} from cache")
+        return [done[position] for position in range(len(tasks))]
+
+    def _run(
+        self,
+        tasks: Sequence[Task],
+        todo: Sequence[int],
+        *,
+        keys: Sequence[str],
+        workers: Workers,
+        done: dict[int, Result],
+    ) -> list[int]:
+        """Run tasks, keep what they give and return the positions of those that gave nothing."""
+        lost = []
+        outcomes = workers.executor.map(self.run, [tasks[position] for position in todo]) if todo else ()
         for position, outcome in zip(todo, outcomes, strict=True):
-            if outcome.error is not None or outcome.value is None:
-                raise RadfusionError(f"{self.name}: task {position + 1} of {len(tasks)}: {outcome.error}")
+            if outcome.value is None:
+                lost.append(position)
+                continue
             if workers.cache:
                 workers.cache.put(keys[position], *self.encode(outcome.value))
             done[position] = outcome.value
             workers.progress.advance()
-        workers.progress.finish(f"{len(todo)} computed, {remembered} from cache")
-        return [done[position] for position in range(len(tasks))]
+        return lost
 
     def _keys(self, tasks: Sequence[Task]) -> list[str]:
-        versions = package_versions(_PACKAGES)
-        return [content_hash("modelling", _VERSION, self.name, versions, self.key(task)) for task in tasks]
+        made_by = [package_versions(), source_revision(self.room)]
+        return [content_hash(self.room, self.name, made_by, self.key(task)) for task in tasks]
 
     def _remembered(self, keys: Sequence[str], cache: Cache) -> dict[int, Result]:
         entries = {position: cache.get(key) for position, key in enumerate(keys)}
