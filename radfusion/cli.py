@@ -99,7 +99,7 @@ def demo(
 
     progress = TerminalProgress()
     study = prepare_demo(out, progress=progress)
-    overrides = ["statements.data_note=This cohort is simulated: its numbers say nothing about patients"]
+    overrides = ["statements.data_note=This cohort is simulated; its numbers say nothing about patients"]
     _run(
         study,
         out / "run",

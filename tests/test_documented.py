@@ -46,3 +46,12 @@ def test_every_audit_rule_has_its_line() -> None:
 def test_the_study_guide_names_every_section() -> None:
     text = (ROOT / "docs" / "study-file.md").read_text()
     assert [key for key in json_schema("study")["properties"] if f"`{key}" not in text and key != "kind"] == []
+
+
+def test_the_readme_snippet_runs(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    monkeypatch.chdir(small / "study")
+    monkeypatch.setenv("RADFUSION_CACHE", str(small / "cache"))
+    found: dict[str, object] = {}
+    exec(compile(snippet, "README.md", "exec"), found)  # noqa: S102 - our own README
+    assert 0 <= found["test"].p <= 1  # type: ignore[attr-defined]

@@ -44,12 +44,25 @@ def _radiomics(source: FeatureSource) -> str:
     types = f" from the image types {_listed(settings['image_types'])}" if "image_types" in settings else ""
     sigma = ""
     if "log" in settings.get("image_types", ()) and settings.get("log_sigma"):
-        sigma = f" (Laplacian of Gaussian with sigma {_listed(settings['log_sigma'])} mm)"
+        sigma = f" (Laplacian of Gaussian with sigma {_listed(settings['log_sigma'])} {_unit(source)})"
     return (
         f"{prepared + '. ' if prepared else ''}{count(source.n_features, 'radiomic feature')} per case{families} were "
         f"extracted{types}{sigma} with PyRadiomics{software}; it differs from the IBSI reference as its documentation "
         "says. All other parameters kept their defaults."
     )
+
+
+def _unit(source: FeatureSource) -> str:
+    """Unit of lengths: without a pixel spacing one pixel counts as 1 mm, whatever the features are called."""
+    spacing = source.settings.get("spacing") or {}
+    known, unknown = spacing.get("known", 0), spacing.get("unknown", 0)
+    if not known and not unknown:
+        return "mm, or pixels where the file states no spacing"
+    if not unknown:
+        return "mm"
+    if not known:
+        return "pixels, as no file states a spacing; names of features say mm all the same"
+    return f"mm where the file states a spacing ({count(known, 'case')}), pixels elsewhere ({count(unknown, 'case')})"
 
 
 def _listed(values: Any) -> str:

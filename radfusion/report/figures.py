@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawn", "canvas", "draw", "key_above", "legend_above", "shortened", "stacked"]
 
-# No time and no version of the drawing library in any file.
-_METADATA = {
-    "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-    "png": {"Software": None},
+# No time and no version of the drawing library in any file. Line art compresses nearly as well at level 3 as at
+# matplotlib's own 6, in half the time.
+_FORMATS: dict[str, dict[str, Any]] = {
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+    "pdf": {"metadata": {"CreationDate": None, "Producer": None, "Creator": None}},
+    "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
 }
 
 
@@ -53,9 +54,9 @@ def draw(picture: Picture, style: Style) -> Drawn:
     with _settings(_with_fonts_at_hand(style), picture.name):
         figure = picture.draw(style)
         files = {}
-        for ending, metadata in _METADATA.items():
+        for ending, options in _FORMATS.items():
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, metadata=metadata)
+            figure.savefig(buffer, format=ending, **options)
             files[ending] = buffer.getvalue()
     return Drawn(files, inline_svg(files["svg"].decode(), picture.name, picture.alt))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import chain
 
 from radfusion.core.results import Comparison, Confusion, Estimate, FeatureSource, FittedModel, SetSummary, StudyResults
 from radfusion.report.blocks import Cell
-from radfusion.report.wording import estimate, proportion
+from radfusion.report.wording import difference, estimate, interval_name, proportion
 
 __all__ = ["Index"]
 
@@ -54,6 +55,26 @@ class Index:
     def set_title(self, name: str) -> str:
         """Printed name of a set."""
         return name[:1].upper() + name[1:]
+
+    @cached_property
+    def level(self) -> float:
+        """Level of the study's intervals, such as 0.95: that of its settings, else that of its first interval."""
+        settings = self.results.study.settings.get("evaluation")
+        said = settings.get("level") if isinstance(settings, Mapping) else None
+        if isinstance(said, float):
+            return said
+        found = chain(self.results.comparisons, self.results.estimates)
+        return next((each.level for each in found if each.low is not None), 0.95)
+
+    @property
+    def alpha(self) -> float:
+        """Share of false positives that a single test allows: what the level of the intervals leaves."""
+        return round(1 - self.level, 10)
+
+    @property
+    def interval_words(self) -> str:
+        """Name of the study's intervals, such as ``95% CI``."""
+        return interval_name(self.level)
 
     @cached_property
     def sets(self) -> dict[str, SetSummary]:
@@ -118,7 +139,13 @@ class Index:
         if found is None:
             return Cell("–", numeric=True)
         pointer = f"/estimates/{self._estimates[metric, model, set_, class_]}"
-        return Cell(proportion(found, brief=True) if share else estimate(found, brief=True), pointer, numeric=True)
+        brief = found.level == self.level
+        words = proportion(found, brief=brief) if share else estimate(found, brief=brief)
+        return Cell(words, pointer, numeric=True)
+
+    def difference(self, found: Comparison) -> str:
+        """Printed difference; its interval is named only where it is not of the study's level."""
+        return difference(found, brief=found.level == self.level)
 
     def confusion(self, model: str, set_: str) -> Confusion | None:
         """Confusion matrix of a model on a set, or None."""

@@ -16,6 +16,7 @@ from radfusion.report.wording import (
     METHODS,
     RULES,
     TESTS,
+    alpha_words,
     author,
     count,
     estimate,
@@ -45,17 +46,6 @@ AUTHOR_FACTS: dict[str, str] = {
     "funding": "funding",
     "conflicts": "conflicts of interest",
     "data_sharing": "data sharing statement",
-}
-
-CLASSIFIERS = {
-    "logistic": "logistic regression",
-    "svm": "support vector machine",
-    "knn": "k-nearest neighbours",
-    "random-forest": "random forest",
-    "extra-trees": "extra trees",
-    "xgboost": "XGBoost",
-    "lightgbm": "LightGBM",
-    "mlp": "multilayer perceptron",
 }
 
 _STEPS = {
@@ -176,7 +166,7 @@ def _models(index: Index) -> list[str]:
     results = index.results
     if not results.models:
         return []
-    names = list(dict.fromkeys(each.classifier for each in results.models))
+    names = list(dict.fromkeys(each.title or each.classifier for each in results.models))
     folds = results.study.settings.get("modelling", {}).get("folds")
     how = f"{folds}-fold patient-grouped cross-validation" if folds else "patient-grouped cross-validation"
     fusion = {each.fusion for each in results.models}
@@ -187,9 +177,8 @@ def _models(index: Index) -> list[str]:
         rule = results.study.settings.get("modelling", {}).get("late_rule", "mean")
         texts.append(f"Late fusion combined the class probabilities of two arms ({rule}).")
     texts.append(
-        f"{count(len(names), 'classifier')} ({join([CLASSIFIERS.get(name, name) for name in names])}) were tuned on "
-        "the "
-        f"training set by {how}, maximising the out-of-fold {index.metric_name(MACRO_AUC)}; the final model, "
+        f"{count(len(names), 'classifier')} ({join(names)}) were tuned on the training "
+        f"set by {how}, maximising the out-of-fold {index.metric_name(MACRO_AUC)}; the final model, "
         f"{results.final_model}, was chosen "
         "by the highest of these."
     )
@@ -218,8 +207,7 @@ def _statistics(index: Index) -> list[str]:
     )
     software = [f"{title} {found.packages[name]}" for title, name in names if name in found.packages]
     packages = ", ".join([f"Python {found.python}", f"radfusion {found.radfusion}", *software])
-    level = next(each.level for each in results.estimates)
-    texts.append(f"Two-sided alpha was {f'{1 - level:.2g}'.removeprefix('0')}. Software: {packages}.")
+    texts.append(f"Two-sided alpha was {alpha_words(index.alpha)}. Software: {packages}.")
     return [" ".join(text for text in texts if text)]
 
 

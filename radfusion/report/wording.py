@@ -18,6 +18,7 @@ __all__ = [
     "METHODS",
     "RULES",
     "TESTS",
+    "alpha_words",
     "author",
     "count",
     "difference",
@@ -26,6 +27,7 @@ __all__ = [
     "flat",
     "interval",
     "interval_methods",
+    "interval_name",
     "join",
     "not_estimable",
     "open_places",
@@ -190,6 +192,29 @@ def p_value(p: float | None, reason: str | None = None) -> str:
     return "= " + f"{p:.{digits}f}".removeprefix("0")
 
 
+def alpha_words(alpha: float) -> str:
+    """Two-sided alpha without its leading zero.
+
+    Examples
+    --------
+    >>> alpha_words(0.05), alpha_words(0.1), alpha_words(0.001)
+    ('.05', '.10', '.001')
+    """
+    text = f"{alpha:.2g}" if alpha < 0.01 else f"{alpha:.2f}"
+    return text.removeprefix("0")
+
+
+def interval_name(level: float) -> str:
+    """Name of an interval with its level, such as 0.95.
+
+    Examples
+    --------
+    >>> interval_name(0.95), interval_name(0.9)
+    ('95% CI', '90% CI')
+    """
+    return f"{100 * level:g}% CI"
+
+
 def interval(low: float | None, high: float | None, digits: int = 3, *, level: float = 0.95) -> str:
     """Interval in words; empty where there is none.
 
@@ -200,7 +225,11 @@ def interval(low: float | None, high: float | None, digits: int = 3, *, level: f
     """
     if low is None or high is None:
         return ""
-    return f"{100 * level:g}% CI: {fixed(low, digits)}, {fixed(high, digits)}"
+    return f"{interval_name(level)}: {_ends(low, high, digits)}"
+
+
+def _ends(low: float, high: float, digits: int) -> str:
+    return f"{fixed(low, digits)}, {fixed(high, digits)}"
 
 
 def estimate(found: Estimate | None, digits: int = 3, *, brief: bool = False) -> str:
@@ -218,11 +247,11 @@ def estimate(found: Estimate | None, digits: int = 3, *, brief: bool = False) ->
         return not_estimable("not computed")
     if found.value is None:
         return not_estimable(found.reason)
-    words = interval(found.low, found.high, digits, level=found.level)
-    if not words:
+    if found.low is None or found.high is None:
         reason = f" (interval {not_estimable(found.reason)})" if found.reason else ""
         return fixed(found.value, digits) + reason
-    return f"{fixed(found.value, digits)} ({words.split(': ', 1)[1] if brief else words})"
+    words = _ends(found.low, found.high, digits) if brief else interval(found.low, found.high, digits, level=found.level)
+    return f"{fixed(found.value, digits)} ({words})"
 
 
 def proportion(found: Estimate | None, *, brief: bool = False) -> str:
@@ -239,25 +268,28 @@ def proportion(found: Estimate | None, *, brief: bool = False) -> str:
     numerator = found.value * found.n
     parts = [f"{round(numerator):,}/{found.n:,}"] if found.n and abs(numerator - round(numerator)) < 1e-6 else []
     if found.low is not None and found.high is not None:
-        words = interval(100 * found.low, 100 * found.high, 1, level=found.level)
-        parts.append(words.split(": ", 1)[1] if brief else words)
+        low, high = 100 * found.low, 100 * found.high
+        parts.append(_ends(low, high, 1) if brief else interval(low, high, 1, level=found.level))
     elif found.reason:
         parts.append(f"interval {not_estimable(found.reason)}")
     return percent(found.value) + (f" ({'; '.join(parts)})" if parts else "")
 
 
-def difference(found: Comparison, digits: int = 3) -> str:
-    """Difference with its interval.
+def difference(found: Comparison, digits: int = 3, *, brief: bool = False) -> str:
+    """Difference with its interval; `brief` leaves out the words of the interval, for tables that say them once.
 
     Examples
     --------
-    >>> difference(Comparison(test="delong", metric="auc", difference=0.0342, low=-0.01, high=0.0784))
-    '+0.034 (95% CI: −0.010, 0.078)'
+    >>> found = Comparison(test="delong", metric="auc", difference=0.0342, low=-0.01, high=0.0784)
+    >>> difference(found), difference(found, brief=True)
+    ('+0.034 (95% CI: −0.010, 0.078)', '+0.034 (−0.010, 0.078)')
     """
     if found.difference is None:
         return not_estimable(found.reason)
-    words = interval(found.low, found.high, digits, level=found.level)
-    return signed(found.difference, digits) + (f" ({words})" if words else "")
+    if found.low is None or found.high is None:
+        return signed(found.difference, digits)
+    words = _ends(found.low, found.high, digits) if brief else interval(found.low, found.high, digits, level=found.level)
+    return f"{signed(found.difference, digits)} ({words})"
 
 
 #: How the intervals of estimates were made.

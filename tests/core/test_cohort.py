@@ -91,3 +91,19 @@ def test_latin_1_is_answered(tmp_path: Path) -> None:
 def test_an_absent_table_is_answered(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="does not exist"):
         Cohort.from_csv(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ((HEAD + GOOD).replace(",", ";"), "columns are separated by semicolons"),
+        ((HEAD + GOOD).replace("centre", "label"), "two columns are named 'label'"),
+        (HEAD + GOOD.replace("b,p1,b.png,b_seg.png,1", "b,p1,b.png,b_seg.png,0"), "class '1' has no training case"),
+    ],
+)
+def test_what_a_spreadsheet_does_to_a_table_is_answered(tmp_path: Path, text: str, message: str) -> None:
+    assert message in mistakes(tmp_path, text)
+
+
+def test_empty_rows_at_the_end_are_passed_over(tmp_path: Path) -> None:
+    assert len(Cohort.from_csv(table(tmp_path, "\ufeff" + HEAD + GOOD + ",,,,,,\n" * 3)).frame) == 4

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["Effect", "draw_forest"]
+__all__ = ["Effect", "draw_forest", "fitting"]
 
 # Millimetres, and shares of the width at which columns begin.
 LINE, HEAD, FOOT = 4.2, 7.0, 10.0
-LABEL, WORDS, P, ADJUSTED = 0.014, 0.635, 0.845, 0.91
-PLOT = (0.335, 0.285)
+LABEL, WORDS, P, ADJUSTED = 0.014, 0.635, 0.845, 0.905
+PLOT = (0.375, 0.245)
+# Lines that fit on a page, headings among them, and letters of a label.
+LINES, LETTERS = 50, 45
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,12 @@ class Effect:
     strong: bool = False
 
 
-def draw_forest(effects: tuple[Effect, ...], axis: str, style: Style) -> Canvas:
+def fitting(effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    """Effects that fit on one page with the headings of their groups, from the first."""
+    return tuple(effect for line, effect, _ in _places(effects) if line < LINES)
+
+
+def draw_forest(effects: tuple[Effect, ...], axis: str, style: Style, *, words: str) -> Canvas:
     """Draw differences as points with intervals around a line at zero.
 
     Parameters
@@ -49,6 +56,8 @@ def draw_forest(effects: tuple[Effect, ...], axis: str, style: Style) -> Canvas:
         Name of the axis.
     style : Style
         Look.
+    words : str
+        Heading of the column of differences.
     """
     places = _places(effects)
     lines = places[-1][0] + 1
@@ -63,7 +72,7 @@ def draw_forest(effects: tuple[Effect, ...], axis: str, style: Style) -> Canvas:
     axes.set_xlabel(axis)
     title: dict[str, Any] = {"fontweight": "bold", "fontsize": style.small}
     for x, text, shape in (
-        (LABEL, "Comparison", "normal"), (WORDS, "Difference (95% CI)", "normal"), (P, "P", "italic"),
+        (LABEL, "Comparison", "normal"), (WORDS, words, "normal"), (P, "P", "italic"),
         (ADJUSTED, "Adjusted P", "italic"),
     ):  # fmt: skip
         _write(axes, (x, -1.0), text, **title, fontstyle=shape)
@@ -71,7 +80,7 @@ def draw_forest(effects: tuple[Effect, ...], axis: str, style: Style) -> Canvas:
         if heading:
             _write(axes, (0.005, place - 1), effect.group, **title)
         look: dict[str, Any] = {"fontweight": "bold" if effect.strong else "normal", "fontsize": style.small}
-        values = (shortened(effect.label, 40), effect.words, effect.p, effect.adjusted)
+        values = (shortened(effect.label, LETTERS), effect.words, effect.p, effect.adjusted)
         for x, text in zip((LABEL, WORDS, P, ADJUSTED), values, strict=True):
             _write(axes, (x, place), text, **look)
         axes.plot([0, 0], [place - 0.5, place + 0.5], color=style.ink, linewidth=0.6)

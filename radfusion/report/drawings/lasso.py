@@ -18,6 +18,8 @@ __all__ = ["Bars", "Deviance", "Path", "draw_coefficients", "draw_deviance", "dr
 
 Marks = tuple[tuple[str, float], ...]
 GREY = "#b8b8b8"
+# Millimetres of a panel of coefficients.
+NARROWEST = 18.0
 
 
 @dataclass(frozen=True)
@@ -139,13 +141,15 @@ def draw_paths(paths: tuple[Path, ...], marks: Marks, style: Style) -> Canvas:
 
 def draw_coefficients(bars: Bars, axis: str, style: Style) -> Canvas:
     """Draw signed coefficients: one row per feature, one panel per class, the same scale in all."""
-    line, head, foot, label, gap = 3.9, 7.0, 10.0, 84.0, 4.0
+    line, head, foot, gap, letter = 3.9, 7.0, 10.0, 4.0, 1.36
     count = len(bars.classes)
+    room = max(style.double - count * (NARROWEST + gap) - 2.0, 60.0)
+    label = min(letter * max(map(len, bars.features)) + 3.0, room)
     height = head + foot + line * max(len(bars.features), 3)
     figure = canvas(style.double, height)
     panel = min((style.double - label - 2.0 - gap * (count - 1)) / count, 60.0)
     reach = 1.08 * max(abs(value) for row in bars.values for value in row) or 1.0
-    names = [shortened(name, 64) for name in bars.features]
+    names = [shortened(name, int((label - 3.0) / letter)) for name in bars.features]
     for at, name in enumerate(bars.classes):
         left = (label + at * (panel + gap)) / style.double
         axes = figure.add_axes((left, foot / height, panel / style.double, (height - head - foot) / height))

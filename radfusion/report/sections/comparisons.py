@@ -6,15 +6,23 @@ from functools import partial
 
 from radfusion.core.results import Comparison
 from radfusion.report.blocks import Block, Cell, Data, Picture, Table, Text
-from radfusion.report.drawings.forest import Effect, draw_forest
+from radfusion.report.drawings.forest import Effect, draw_forest, fitting
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
-from radfusion.report.wording import ADJUSTMENTS, TESTS, count, difference, fixed, not_estimable, p_value, spoken
+from radfusion.report.wording import (
+    ADJUSTMENTS,
+    TESTS,
+    alpha_words,
+    count,
+    difference,
+    fixed,
+    not_estimable,
+    p_value,
+    spoken,
+)
 
 __all__ = ["between_models", "build", "verdict"]
 
-#: Lines that fit on a page of the forest plot.
-LINES = 42
 _COLUMNS = (
     "role", "set", "metric", "class", "model_a", "model_b", "value_a", "value_b", "difference", "low", "high", "level",
     "test", "statistic", "df", "p", "p_adjusted", "adjustment", "family", "paired", "n", "n_patients", "reason",
@@ -38,7 +46,7 @@ def verdict(index: Index, found: Comparison) -> str:
     p = f"P {p_value(found.p, found.reason)}"
     numbers = f"{difference(found)}; {p}"
     what = _what(index, found)
-    if found.low is None or found.high is None or found.p is None or found.p >= 0.05:
+    if found.low is None or found.high is None or found.p is None or found.p >= index.alpha:
         bound = "" if found.low is None or found.high is None else _bound(found.low, found.high)
         return f"No difference in {what} between {a} and {b} was shown {where}: {numbers}.{bound}"
     direction = "higher" if found.difference > 0 else "lower"
@@ -67,13 +75,13 @@ def build(index: Index) -> list[Block]:
     opening = (
         f"{count(len(tested), 'test')} between models gave a P value ({spoken(tests, TESTS)}); {len(declared)} of them "
         f"belong to the declared primary and secondary comparisons.{family} By chance alone "
-        f"{fixed(0.05 * len(tested), 1)} of them would fall below .05 without adjustment."
+        f"{fixed(index.alpha * len(tested), 1)} of them would fall below {alpha_words(index.alpha)} without adjustment."
     )
     blocks: list[Block] = [Text(opening)]
     if index.primary is not None:
         blocks.append(Text(f"Primary comparison. {verdict(index, index.primary[1])}"))
     if effects := _effects(index, [each for _, each in found]):
-        blocks.append(_forest(effects))
+        blocks.append(_forest(index, effects))
     return [*blocks, _table(index, found)]
 
 
@@ -84,11 +92,11 @@ def _effects(index: Index, found: list[Comparison]) -> list[tuple[Effect, Compar
     order = [each.name for each in index.results.sets]
     place = {name: at for at, name in enumerate(order)}
     ranked = sorted(overall, key=lambda each: (each.role != "primary", place.get(each.set, len(place))))
-    return [(_effect(index, each), each) for each in ranked[:LINES]]
+    return [(_effect(index, each), each) for each in ranked]
 
 
 def _effect(index: Index, each: Comparison) -> Effect:
-    words = "not estimable" if each.difference is None else difference(each).replace("95% CI: ", "")
+    words = "not estimable" if each.difference is None else index.difference(each)
     what = _what(index, each)
     head = "Primary comparison" if each.role == "primary" else f"{each.role.capitalize()} comparisons"
     group = f"{head}: {index.set_title(each.set)} set, n = {each.n:,}, {what}"
@@ -111,15 +119,17 @@ def _pair(each: Comparison) -> str:
     return f"{a} \N{MINUS SIGN} {b}" if a != b else " \N{MINUS SIGN} ".join(each.models)
 
 
-def _forest(effects: list[tuple[Effect, Comparison]]) -> Picture:
-    drawn = tuple(effect for effect, _ in effects)
+def _forest(index: Index, effects: list[tuple[Effect, Comparison]]) -> Picture:
+    drawn = fitting(tuple(effect for effect, _ in effects))
+    short = len(effects) - len(drawn)
+    more = f" {count(short, 'comparison')} more did not fit and stand in the CSV file." if short else ""
     return Picture(
         name="differences",
-        caption="Differences between the best models of the arms, with 95% CI. Values right of zero favour the model "
-        "named first; the diamond is the primary comparison.",
+        caption=f"Differences between the best models of the arms, with {index.interval_words}. Values right of zero "
+        f"favour the model named first; the diamond is the primary comparison.{more}",
         alt="Forest plot of differences between models",
         data=Data(_COLUMNS, tuple(_row(each) for _, each in effects)),
-        draw=partial(draw_forest, drawn, "Difference"),
+        draw=partial(draw_forest, drawn, "Difference", words=f"Difference ({index.interval_words})"),
     )
 
 
@@ -153,7 +163,7 @@ def _table(index: Index, found: list[tuple[int, Comparison]]) -> Table:
                 Cell(f"{each.role.capitalize()}, {each.set} set"),
                 Cell(_pair(each)),
                 Cell(_what(index, each)),
-                Cell(difference(each).replace("95% CI: ", ""), f"{pointer}/difference", numeric=True),
+                Cell(index.difference(each), f"{pointer}/difference", numeric=True),
                 Cell("–" if each.statistic is None else fixed(each.statistic, 2), f"{pointer}/statistic", numeric=True),
                 _p_cell(each.p, each.reason, f"{pointer}/p"),
                 adjusted,
@@ -161,8 +171,8 @@ def _table(index: Index, found: list[tuple[int, Comparison]]) -> Table:
         )
     return Table(
         name="comparisons",
-        caption="Comparisons between models: difference (95% CI), test statistic and P value.",
-        columns=("Role", "Models", "Metric", "Difference (95% CI)", "Statistic", "P", "Adjusted P"),
+        caption=f"Comparisons between models: difference ({index.interval_words}), test statistic and P value.",
+        columns=("Role", "Models", "Metric", f"Difference ({index.interval_words})", "Statistic", "P", "Adjusted P"),
         rows=tuple(rows),
         notes=(
             "Tests, degrees of freedom, families, the classifiers compared and exploratory comparisons, such as those "

@@ -50,12 +50,19 @@ def _shuffled(index: Index) -> list[Text]:
     """What the whole chain finds in shuffled labels."""
     return [
         Text(
-            f"With shuffled labels the whole chain reached an out-of-fold AUC of {estimate(each)} "
-            f"over {count(each.n, 'repeat')}."
+            f"With the labels of the training patients shuffled, the whole chain{_of_arm(each.model)} reached a mean "
+            f"out-of-fold {index.metric_name(MACRO_AUC)} of {estimate(each)} over {count(each.n, 'repeat')}; chance "
+            "is 0.5."
         )
         for each in index.results.estimates
         if each.metric == "null_macro_auc"
     ]
+
+
+def _of_arm(model: str) -> str:
+    """Arm after the colon of ``shuffled labels: ARM``, in a sentence."""
+    arm = model.partition(": ")[2]
+    return f" of {arm}" if arm else ""
 
 
 def _arms(index: Index) -> Table:

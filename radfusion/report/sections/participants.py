@@ -10,9 +10,12 @@ from radfusion.report.blocks import Block, Cell, Data, Heading, Picture, Table, 
 from radfusion.report.drawings.flow import Flow, draw_flow
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
-from radfusion.report.wording import count, join, percent
+from radfusion.report.wording import count, percent
 
 __all__ = ["build"]
+
+#: Centres named in a sentence or a box; the table of sets names all.
+NAMED = 4
 
 
 def build(index: Index) -> list[Block]:
@@ -29,7 +32,7 @@ def _opening(index: Index) -> str:
     sets, unit = index.results.sets, index.results.study.unit
     cases, patients = sum(each.n_cases for each in sets), sum(each.n_patients for each in sets)
     centres = sorted({centre for each in sets for centre in each.centres})
-    origin = f" from {count(len(centres), 'centre')} ({join(centres)})" if centres else ""
+    origin = f" from {_centres(tuple(centres))}" if centres else ""
     return (
         f"{count(cases, 'case')} (unit of analysis: {unit}) of {count(patients, 'patient')}{origin} were analysed in "
         f"{count(len(sets), 'set')}; no patient belongs to two sets."
@@ -46,7 +49,17 @@ def _box(index: Index, each: SetSummary) -> tuple[str, ...]:
     role = "" if each.role == each.name else f" ({each.role})"
     lines = [f"{name} set{role}", f"{count(each.n_cases, 'case')}, {count(each.n_patients, 'patient')}"]
     lines += [f"{index.label(name)}: {each.n_by_class.get(name, 0):,}" for name in index.classes]
-    return (*lines, f"Centres: {join(each.centres)}") if each.centres else tuple(lines)
+    return (*lines, f"Centres: {_named(each.centres)}") if each.centres else tuple(lines)
+
+
+def _named(centres: tuple[str, ...]) -> str:
+    """Names while they are few, else their number; names may hold commas."""
+    return "; ".join(centres) if len(centres) <= NAMED else f"{len(centres):,}"
+
+
+def _centres(centres: tuple[str, ...]) -> str:
+    number = count(len(centres), "centre")
+    return f"{number} ({_named(centres)})" if len(centres) <= NAMED else number
 
 
 def _flow(index: Index) -> Picture:
@@ -87,7 +100,7 @@ def _sets(index: Index) -> Table:
                     Cell(f"{each.n_cases:,}", f"/sets/{at}/n_cases", numeric=True),
                     Cell(f"{each.n_patients:,}", f"/sets/{at}/n_patients", numeric=True),
                     *shares,
-                    join(each.centres) or "not recorded",
+                    "; ".join(each.centres) or "not recorded",
                 ]
             )
         )

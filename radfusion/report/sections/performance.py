@@ -60,7 +60,7 @@ def _discrimination(index: Index) -> Table:
     titles = [index.label(name) for _, name in columns] if len(index.classes) > 2 else [_binary_title(index)]
     return Table(
         name="auc_best",
-        caption="Area under the ROC curve of the best model of each arm, with 95% CI.",
+        caption=f"Area under the ROC curve of the best model of each arm, with {index.interval_words}.",
         columns=("Set", "Arm", "Classifier", *titles),
         rows=tuple(rows),
         notes=(_interval_note(index),),
@@ -81,7 +81,7 @@ def _set_words(index: Index, each: SetSummary) -> str:
 def _interval_note(index: Index) -> str:
     several = any(each.n_patients < each.n_cases for each in index.tests)
     clustered = " Patients have several cases; intervals are clustered by patient." if several else ""
-    return f"AUC (95% CI). n is the number of cases.{clustered}"
+    return f"AUC ({index.interval_words}). n is the number of cases.{clustered}"
 
 
 def _long(index: Index, models: set[str], metrics: set[str]) -> Data:
@@ -133,7 +133,7 @@ def _roc(index: Index) -> Picture:
     return Picture(
         name="roc",
         caption="ROC curves of the best model of each arm, by set and class against the rest, with AUC "
-        f"(95% CI).{macro} The thin line is chance.",
+        f"({index.interval_words}).{macro} The thin line is chance.",
         alt="ROC curves by set and class",
         data=Data(("set", "class", "arm", "model", "one_minus_specificity", "sensitivity"), data),
         draw=partial(draw_roc, rows, arms),
@@ -192,9 +192,8 @@ def _operating(index: Index) -> list[Block]:
             columns=("Set", "Class", "Threshold", *(title for _, title in OPERATING)),
             rows=tuple(rows),
             notes=(
-                "Percentage (n/N; 95% CI). PPV and NPV: positive and negative predictive value. Thresholds were fixed "
-                "by "
-                f"{join(sorted(origins)) or 'no rule'} and only applied to the sets shown.",
+                f"Percentage (n/N; {index.interval_words}). PPV and NPV: positive and negative predictive value. "
+                f"Thresholds were fixed by {join(sorted(origins)) or 'no rule'} and only applied to the sets shown.",
             ),
             data=_long(index, {each.model for each in index.results.models}, {name for name, _ in OPERATING}),
             group=True,
@@ -241,9 +240,8 @@ def _accuracy(index: Index) -> Table:
         columns=("Set", "Arm", "Accuracy", "No-information rate", "P", "Brier score"),
         rows=rows,
         notes=(
-            "Accuracy: percentage (n/N; 95% CI). P: exact one-sided test of the accuracy against the no-information "
-            "rate, not adjusted. Brier score (95% CI): "
-            f"{scale}; lower is better.",
+            f"Accuracy: percentage (n/N; {index.interval_words}). P: exact one-sided test of the accuracy against the "
+            f"no-information rate, not adjusted. Brier score ({index.interval_words}): {scale}; lower is better.",
         ),
         data=_long(index, {each.model for each in index.results.models}, {ACCURACY, BRIER}),
         group=True,
@@ -260,7 +258,7 @@ def _everything(index: Index) -> Table:
     what = "Macro AUC" if len(index.classes) > 2 else "AUC"
     return Table(
         name="auc_all",
-        caption=f"{what} of every model on every set, with 95% CI.",
+        caption=f"{what} of every model on every set, with {index.interval_words}.",
         columns=("Arm", "Classifier", *(_set_words(index, each) for each in index.tests)),
         rows=tuple(rows),
         notes=("* best of its arm on training folds; ** final model. No choice used the sets shown here.",),

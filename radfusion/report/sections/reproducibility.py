@@ -16,7 +16,7 @@ def build(index: Index) -> list[Block]:
     """Everything that is needed to get the same numbers again."""
     results = index.results
     blocks: list[Block] = [_provenance(index), Heading("Running the study again"), Text(_again(index))]
-    blocks.append(Code("radfusion check study.resolved.yaml\nradfusion run study.resolved.yaml\nradfusion report RUN"))
+    blocks.append(Code("radfusion check study.resolved.yaml\nradfusion run study.resolved.yaml"))
     if results.provenance.packages:
         blocks += [Heading("Package versions"), _packages(index)]
     if results.study.settings:
@@ -31,8 +31,9 @@ def build(index: Index) -> list[Block]:
 
 def _again(index: Index) -> str:
     return (
-        "The run directory holds the resolved study file and results.json, from which this report is rendered. With "
-        "the "
+        "`study.resolved.yaml` of the run is the study file that was given, with every default spelled out. Its paths "
+        "start where that file lay: put it there, beside the cohort folder, and run the commands below in that folder. "
+        "This report is rendered from `results.json` alone. With the "
         f"same cohort, images and package versions the study gives the same numbers (seed {index.results.study.seed}); "
         "another processor or device can change the last digits."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from radfusion.core.results import Selection
+from radfusion.core.results import SelectedFeature, Selection
 from radfusion.report.blocks import Block, Cell, Data, Heading, Picture, Table, Text, Value
 from radfusion.report.drawings.lasso import Bars, Deviance, Path, draw_coefficients, draw_deviance, draw_paths
 from radfusion.report.index import Index
@@ -13,7 +13,7 @@ from radfusion.report.wording import count, join, percent, plain, significant
 
 __all__ = ["build"]
 
-#: Features drawn in one figure of coefficients; the table holds all.
+#: Features of a signature that are drawn and printed; the CSV files hold all.
 DRAWN = 30
 
 
@@ -150,25 +150,46 @@ def _coefficients(index: Index, each: Selection) -> Picture | None:
     classes = tuple(dict.fromkeys(name for item in each.signature for name in item.coefficients))
     if not classes:
         return None
-    ranked = sorted(each.signature, key=lambda item: -max(map(abs, item.coefficients.values()), default=0.0))[:DRAWN]
+    ranked = sorted(each.signature, key=_size)
     values = tuple(tuple(item.coefficients.get(name, 0.0) for name in classes) for item in ranked)
-    bars = Bars(tuple(item.feature for item in ranked), tuple(index.label(name) for name in classes), values)
-    more = f" The {DRAWN} largest of {len(each.signature)} are drawn." if len(each.signature) > DRAWN else ""
+    names = tuple(item.feature for item in ranked[:DRAWN])
+    bars = Bars(names, tuple(index.label(name) for name in classes), values[:DRAWN])
     return Picture(
         name=f"coefficients_{_slug(each.arm)}",
         caption=f"Signature of {each.arm}, the features of the final model: LASSO coefficients on the standardised "
-        f"scale.{more}",
+        f"scale.{_cut(each, 'drawn')}",
         alt=f"Signed LASSO coefficients of {each.arm}",
         data=Data(("feature", *classes), tuple((item.feature, *row) for item, row in zip(ranked, values, strict=True))),
         draw=partial(draw_coefficients, bars, "Coefficient"),
     )
 
 
+def _size(item: SelectedFeature) -> float:
+    """Key that sorts the largest absolute coefficient first."""
+    return -max(map(abs, item.coefficients.values()), default=0.0)
+
+
+def _cut(each: Selection, done: str) -> str:
+    """Sentence on a signature that is too long to be shown whole."""
+    if len(each.signature) <= DRAWN:
+        return ""
+    return (
+        f" Of {len(each.signature):,} features the {DRAWN} with the largest absolute coefficient are {done}; the CSV "
+        "file holds all."
+    )
+
+
 def _signature(index: Index, each: Selection, at: int) -> Table:
     classes = tuple(dict.fromkeys(name for item in each.signature for name in item.coefficients))
-    rows: list[tuple[Cell, ...]] = []
     data: list[tuple[Value, ...]] = []
-    for place, item in enumerate(each.signature):
+    for item in each.signature:
+        values = [item.coefficients.get(name, 0.0) for name in classes]
+        data.append((item.feature, *values, item.mean, item.scale, item.fold_frequency))
+    printed = list(enumerate(each.signature))
+    if len(printed) > DRAWN:
+        printed = sorted(printed, key=lambda pair: _size(pair[1]))[:DRAWN]
+    rows: list[tuple[Cell, ...]] = []
+    for place, item in printed:
         pointer = f"/selections/{at}/signature/{place}"
         values = [item.coefficients.get(name, 0.0) for name in classes]
         numbers = [
@@ -178,11 +199,10 @@ def _signature(index: Index, each: Selection, at: int) -> Table:
             Cell(percent(item.fold_frequency, 0), f"{pointer}/fold_frequency", numeric=True),
         ]
         rows.append((Cell(item.feature), *numbers))
-        data.append((item.feature, *values, item.mean, item.scale, item.fold_frequency))
     columns = ("Feature", *(index.label(name) for name in classes), "Mean", "Scale", "Folds")
     return Table(
         name=f"signature_{_slug(each.arm)}",
-        caption=f"Signature of {each.arm}: LASSO coefficients per class.",
+        caption=f"Signature of {each.arm}: LASSO coefficients per class.{_cut(each, 'printed')}",
         columns=columns,
         rows=tuple(rows),
         notes=(_equation(index, each),),

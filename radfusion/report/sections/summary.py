@@ -79,7 +79,7 @@ def _key_numbers(index: Index) -> Facts:
     results = index.results
     sets = ", ".join(f"{each.name} {each.n_cases:,}" for each in results.sets)
     cases, patients = sum(each.n_cases for each in results.sets), sum(each.n_patients for each in results.sets)
-    pairs = [("Cases", Cell(f"{cases:,} of {count(patients, 'patient')} ({sets})", "/sets"))]
+    pairs = [("Cases", Cell(f"{cases:,} from {count(patients, 'patient')} ({sets})", "/sets"))]
     if index.primary is not None:
         at, found = index.primary
         a, b = found.models
@@ -117,7 +117,7 @@ def _final(index: Index) -> Table:
         caption=f"Area under the ROC curve of the final model ({model}) on the sets it was not fitted on.",
         columns=("Set", "n", *titles),
         rows=tuple(rows),
-        notes=("AUC of the class against the rest (95% CI).",),
+        notes=(f"AUC of the class against the rest ({index.interval_words}).",),
     )
 
 
