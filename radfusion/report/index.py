@@ -63,7 +63,7 @@ class Index:
         said = settings.get("level") if isinstance(settings, Mapping) else None
         if isinstance(said, float):
             return said
-        found = chain(self.results.comparisons, self.results.estimates)
+        found: Iterable[Comparison | Estimate] = chain(self.results.comparisons, self.results.estimates)
         return next((each.level for each in found if each.low is not None), 0.95)
 
     @property

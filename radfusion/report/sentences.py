@@ -5,7 +5,7 @@ A fact that only the authors know prints as ``[AUTHOR: ...]`` and is counted; it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from radfusion.core.results import Selection
@@ -19,8 +19,10 @@ from radfusion.report.wording import (
     alpha_words,
     author,
     count,
+    difference,
     estimate,
     join,
+    p_value,
     percent,
     plain,
     proportion,
@@ -31,6 +33,8 @@ from radfusion.report.wording import (
 __all__ = ["AUTHOR_FACTS", "methods", "results_paragraph", "unfilled"]
 
 #: Statements of the study file, and what stands in their place while they are missing.
+#: More centres than this are counted, not listed.
+MANY = 4
 AUTHOR_FACTS: dict[str, str] = {
     "objective": "objective of the study",
     "design": "retrospective or prospective",
@@ -110,17 +114,21 @@ def _partition(index: Index) -> list[str]:
         f"contributed to two sets. All settings stand in one study file ({results.provenance.study_sha256[:8]}; "
         "SHA-256); no choice looked at a test set."
     ]
-    trained = {centre for each in index.training for centre in each.centres}
+    proved = any(each.code == "RF18" and each.verdict == "pass" for each in results.audit)
     texts += [
-        f"The {each.name} set comes only from {join(each.centres)}, which contributed no training data."
+        f"The {each.name} set comes only from {_places(each.centres)}, which contributed no training data."
         for each in index.tests
-        if each.role == "external" and each.centres and not trained & set(each.centres)
+        if each.role == "external" and proved
     ]
     if results.exclusions:
         cases = len({each.case for each in results.exclusions})
         verb = "was" if cases == 1 else "were"
         texts.append(f"{count(cases, 'case')} could not be used and {verb} left out by name.")
     return texts
+
+
+def _places(centres: Sequence[str]) -> str:
+    return join(centres) if len(centres) <= MANY else f"{len(centres)} centres"
 
 
 def _imaging(index: Index) -> list[str]:
@@ -192,11 +200,11 @@ def _statistics(index: Index) -> list[str]:
     several = len(index.classes) > 2
     used = list(dict.fromkeys(each.method for each in results.estimates if each.metric in (AUC, MACRO_AUC)))
     intervals = spoken([name for name in used if name in METHODS and name != "none"], METHODS) or "no method"
-    summary = "one-against-rest AUCs and their unweighted mean (macro AUC)" if several else "the AUC"
+    summary = "one-vs-rest AUCs and their unweighted mean (macro AUC)" if several else "the AUC"
     texts = [f"Discrimination was summarised by {summary}; intervals come from {intervals}."]
     tests = list(dict.fromkeys(each.test for each in results.comparisons if each.test in TESTS))
     if tests:
-        texts.append(f"Models were compared by {spoken(tests, TESTS)}; for two classes this is DeLong's test.")
+        texts.append(f"Models were compared by {spoken(tests, TESTS)}.")
     texts += [_thresholds(index), _calibration(index), _family(index)]
     found = results.provenance
     names = (
@@ -215,11 +223,14 @@ def _thresholds(index: Index) -> str:
     rules = sorted({f"{RULES.get(each.rule, each.rule)} on {each.fitted_on}" for each in index.results.thresholds})
     if not rules:
         return ""
-    return f"Sensitivity and specificity have Wilson intervals; thresholds were fixed by {join(rules)}."
+    methods = {each.method for each in index.results.estimates if each.metric == "sensitivity"}
+    clustered = ", on the effective number of independent cases" if "cluster_wilson" in methods else ""
+    return f"Sensitivity and specificity have Wilson intervals{clustered}; thresholds were fixed by {join(rules)}."
 
 
 def _calibration(index: Index) -> str:
-    return "Calibration was assessed by the Brier score." if index.has([BRIER]) else ""
+    words = "The Brier score summarises the accuracy of the probabilities; calibration itself was not assessed."
+    return words if index.has([BRIER]) else ""
 
 
 def _family(index: Index) -> str:
@@ -235,10 +246,11 @@ def _family(index: Index) -> str:
 
 
 def results_paragraph(index: Index) -> list[str]:
-    """One paragraph per test set on the final model."""
+    """The primary comparison, then one paragraph per test set on the final model."""
+    texts = [_primary_result(index)]
     if index.final is None:
-        return []
-    model, texts = index.final.model, []
+        return texts
+    model = index.final.model
     for each in index.tests:
         macro = index.find(MACRO_AUC, model, each.name)
         areas = [f"{index.label(name)} {estimate(index.find(AUC, model, each.name, class_=name))}"
@@ -253,6 +265,17 @@ def results_paragraph(index: Index) -> list[str]:
             f"{model}{overall} {', '.join(areas)}.{accuracy}"
         )
     return texts
+
+
+def _primary_result(index: Index) -> str:
+    if index.primary is None or index.primary[1].difference is None:
+        return "The primary comparison could not be tested."
+    found = index.primary[1]
+    a, b = found.models
+    return (
+        f"Primary comparison, {found.set} set: the {index.metric_name(found.metric)} of {a} less that of {b} was "
+        f"{difference(found)}" + ("." if found.p is None else f" (P {p_value(found.p)}).")
+    )
 
 
 def _statements(index: Index) -> list[str]:

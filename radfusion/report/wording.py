@@ -250,7 +250,9 @@ def estimate(found: Estimate | None, digits: int = 3, *, brief: bool = False) ->
     if found.low is None or found.high is None:
         reason = f" (interval {not_estimable(found.reason)})" if found.reason else ""
         return fixed(found.value, digits) + reason
-    words = _ends(found.low, found.high, digits) if brief else interval(found.low, found.high, digits, level=found.level)
+    words = (
+        _ends(found.low, found.high, digits) if brief else interval(found.low, found.high, digits, level=found.level)
+    )
     return f"{fixed(found.value, digits)} ({words})"
 
 
@@ -288,7 +290,9 @@ def difference(found: Comparison, digits: int = 3, *, brief: bool = False) -> st
         return not_estimable(found.reason)
     if found.low is None or found.high is None:
         return signed(found.difference, digits)
-    words = _ends(found.low, found.high, digits) if brief else interval(found.low, found.high, digits, level=found.level)
+    words = (
+        _ends(found.low, found.high, digits) if brief else interval(found.low, found.high, digits, level=found.level)
+    )
     return f"{signed(found.difference, digits)} ({words})"
 
 
