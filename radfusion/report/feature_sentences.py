@@ -119,6 +119,6 @@ def _health(source: FeatureSource) -> str:
 
 
 def _inputs(source: FeatureSource) -> str:
-    told = {"kind", "revision", "network", "weights", "weights_sha256", "layer"}
+    told = {"kind", "revision", "network", "weights", "weights_sha256", "layer", "spacing"}
     words = flat({key: value for key, value in source.settings.items() if key not in told})
     return f" Settings: {'; '.join(f'{key}: {value}' for key, value in words.items())}." if words else ""

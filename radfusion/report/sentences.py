@@ -111,8 +111,8 @@ def _partition(index: Index) -> list[str]:
     words = join([f"{each.name} (n = {each.n_cases:,}; {count(each.n_patients, 'patient')})" for each in results.sets])
     texts = [
         f"Cases belonged to the sets {words}, as declared in the cohort table before any processing. No patient "
-        f"contributed to two sets. All settings stand in one study file ({results.provenance.study_sha256[:8]}; "
-        "SHA-256); no choice looked at a test set."
+        f"contributed to two sets. All settings stand in one study file (settings hash "
+        f"{results.provenance.study_sha256[:8]}; SHA-256); no choice looked at a test set."
     ]
     proved = any(each.code == "RF18" and each.verdict == "pass" for each in results.audit)
     texts += [

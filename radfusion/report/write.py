@@ -66,7 +66,7 @@ def write_report(
     for path, data in files.items():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out / path, data)
-    progress.finish(str(out / "report.html"))
+    progress.finish(f"{len(pictures)} drawn")
     return tuple(OutputFile(path=path, sha256=file_hash(out / path)) for path in files)
 
 

@@ -2,12 +2,15 @@
 
 import pytest
 
-from radfusion.core.results import Comparison, OutputFile
-from radfusion.report.blocks import Note, Picture, Table, Text
+from radfusion.core.results import Comparison, Estimate, OutputFile
+from radfusion.report.blocks import Code, Note, Picture, Table, Text
+from radfusion.report.drawings.forest import LINES, Effect, draw_forest, fitting
+from radfusion.report.feature_sentences import source_sentences
 from radfusion.report.index import Index
 from radfusion.report.sections import SECTIONS, sections_in_order
 from radfusion.report.sections.comparisons import verdict
-from radfusion.report.sentences import AUTHOR_FACTS, unfilled
+from radfusion.report.sentences import AUTHOR_FACTS, methods, unfilled
+from radfusion.report.styles import PAPER, inches
 
 
 def texts(blocks):
@@ -122,3 +125,122 @@ def test_hashes_of_the_reports_own_files_do_not_stand_in_it(results):
     files = tuple(OutputFile(path=path, sha256="0" * 64) for path in paths)
     blocks = SECTIONS["reproducibility"].build(Index(results.model_copy(update={"files": files})))
     assert [row[0].text for row in table(blocks, "files").rows] == ["predictions/a.csv"]
+
+
+def at_level(results, level):
+    """Results whose settings and numbers have intervals of another level."""
+    study = results.study
+    settings = {**study.settings, "evaluation": {**study.settings["evaluation"], "level": level}}
+    changed = {
+        name: tuple(each.model_copy(update={"level": level}) for each in getattr(results, name))
+        for name in ("estimates", "comparisons")
+    }
+    return results.model_copy(update={"study": study.model_copy(update={"settings": settings}), **changed})
+
+
+def printed(index):
+    """Every word of every section but the settings of the study."""
+    for _, section in sections_in_order():
+        for block in section.build(index):
+            yield "" if isinstance(block, Code) else repr(block)
+
+
+@pytest.mark.parametrize("study", ["results", "binary"])
+def test_the_level_of_intervals_is_that_of_the_study(study, request):
+    index = Index(at_level(request.getfixturevalue(study), 0.9))
+    words = " ".join([*printed(index), str(methods(index))])
+    assert "95% CI" not in words
+    assert "Difference (90% CI)" in words
+    assert "Two-sided alpha was .10." in words
+    assert index.alpha == 0.1
+
+
+def test_without_a_setting_the_level_is_that_of_the_intervals(results):
+    assert Index(results).interval_words == "95% CI"
+
+
+def test_an_interval_of_another_level_says_so_in_a_table(results):
+    first, *others = (each for each in results.estimates if each.metric == "macro_auc" and each.set == "external")
+    odd = first.model_copy(update={"level": 0.8})
+    index = Index(results.model_copy(update={"estimates": (odd, *others)}))
+    assert "(80% CI: " in index.cell("macro_auc", odd.model, "external").text
+    assert "CI" not in index.cell("macro_auc", others[0].model, "external").text
+
+
+@pytest.mark.parametrize(
+    ("spacing", "said"),
+    [
+        ({"known": 9, "unknown": 0}, "2 and 3 mm) with"),
+        ({"known": 0, "unknown": 9}, "2 and 3 pixels, as no file states a spacing"),
+        ({"known": 8, "unknown": 1}, "mm where the file states a spacing (8 cases), pixels elsewhere (1 case)"),
+        (None, "mm, or pixels where the file states no spacing"),
+    ],
+)
+def test_the_unit_of_sigma_follows_the_files(results, spacing, said):
+    source = results.sources[0]
+    settings = {**source.settings["settings"], "image_types": ["original", "log"], "log_sigma": [1, 2, 3]}
+    known = {} if spacing is None else {"spacing": spacing}
+    changed = source.model_copy(update={"settings": {**source.settings, "settings": settings, **known}})
+    assert said in source_sentences(changed)[0]
+
+
+def test_classifiers_are_called_by_their_titles_where_they_have_one(results):
+    titles = {"logistic": "logistic regression", "knn": "k-nearest neighbours"}
+    models = tuple(each.model_copy(update={"title": titles.get(each.classifier, "")}) for each in results.models)
+    words = dict(methods(Index(results.model_copy(update={"models": models}))))["Fusion and models"][0]
+    assert "3 classifiers (logistic regression, k-nearest neighbours and random-forest)" in words
+
+
+def test_shuffled_labels_are_counted_in_repeats(results):
+    null = Estimate(
+        metric="null_macro_auc", value=0.497, low=0.49, high=0.504, n=20, model="shuffled labels: radiomics",
+        set="training",
+    )  # fmt: skip
+    index = Index(results.model_copy(update={"estimates": (*results.estimates, null)}))
+    (words,) = (text for text in texts(SECTIONS["models"].build(index)) if "shuffled" in text)
+    assert "chain of radiomics reached a mean out-of-fold macro AUC of 0.497" in words
+    assert "over 20 repeats" in words
+
+
+def test_a_long_signature_is_cut_in_print_and_whole_in_the_csv_files(results):
+    final = Index(results).final
+    arms = {final.arm, *(part.split("/")[0] for part in final.parts)}
+    selection = next(each for each in results.selections if each.arm in arms)
+    item = selection.signature[0]
+    many = tuple(
+        item.model_copy(update={"feature": f"f{at:03d}", "coefficients": dict.fromkeys(item.coefficients, at / 100)})
+        for at in range(129)
+    )
+    changed = tuple(
+        each.model_copy(update={"signature": many}) if each is selection else each for each in results.selections
+    )
+    blocks = SECTIONS["selection"].build(Index(results.model_copy(update={"selections": changed})))
+    slug = selection.arm.replace("-", "_")
+    built = table(blocks, f"signature_{slug}")
+    assert [row[0].text for row in built.rows] == [f"f{at:03d}" for at in range(128, 98, -1)]
+    assert len(built.as_data().rows) == 129
+    picture = next(block for block in blocks if block.kind == "picture" and block.name == f"coefficients_{slug}")
+    assert len(picture.data.rows) == 129
+    for block in (built, picture):
+        assert "Of 129 features the 30 with the largest absolute coefficient are" in block.caption
+
+
+def test_a_forest_plot_never_outgrows_a_page():
+    effects = tuple(Effect(f"group {at // 21}", f"a{at}", 0.0, -0.1, 0.1, "", "", "") for at in range(63))
+    drawn = fitting(effects)
+    assert drawn == effects[: LINES - 3]
+    assert draw_forest(drawn, "Difference", PAPER, words="").get_figheight() <= inches(PAPER.tallest)
+
+
+def test_comparisons_that_do_not_fit_are_counted(results):
+    first = next(each for each in results.comparisons if each.class_ is None and each.role == "secondary")
+    many = tuple(first.model_copy(update={"difference": at / 1000}) for at in range(60))
+    blocks = SECTIONS["comparisons"].build(Index(results.model_copy(update={"comparisons": many})))
+    picture = next(block for block in blocks if isinstance(block, Picture))
+    assert "11 comparisons more did not fit and stand in the CSV file." in picture.caption
+    assert len(picture.data.rows) == 60
+
+
+def test_how_to_run_again_says_where_the_study_file_belongs(results):
+    blocks = SECTIONS["reproducibility"].build(Index(results))
+    assert any("put it there, beside the cohort folder" in text for text in texts(blocks))

@@ -149,7 +149,7 @@ def draw_coefficients(bars: Bars, axis: str, style: Style) -> Canvas:
     figure = canvas(style.double, height)
     panel = min((style.double - label - 2.0 - gap * (count - 1)) / count, 60.0)
     reach = 1.08 * max(abs(value) for row in bars.values for value in row) or 1.0
-    names = [shortened(name, int((label - 3.0) / letter)) for name in bars.features]
+    names = [shortened(name, round((label - 3.0) / letter)) for name in bars.features]
     for at, name in enumerate(bars.classes):
         left = (label + at * (panel + gap)) / style.double
         axes = figure.add_axes((left, foot / height, panel / style.double, (height - head - foot) / height))

@@ -14,7 +14,7 @@ from radfusion.report.wording import count, percent
 
 __all__ = ["build"]
 
-#: Centres named in a sentence or a box; the table of sets names all.
+#: Centres named in a sentence, a box or a cell; tables/sets.csv names all.
 NAMED = 4
 
 
@@ -100,7 +100,7 @@ def _sets(index: Index) -> Table:
                     Cell(f"{each.n_cases:,}", f"/sets/{at}/n_cases", numeric=True),
                     Cell(f"{each.n_patients:,}", f"/sets/{at}/n_patients", numeric=True),
                     *shares,
-                    "; ".join(each.centres) or "not recorded",
+                    _named(each.centres) or "not recorded",
                 ]
             )
         )

@@ -47,7 +47,7 @@ def _provenance(index: Index) -> Facts:
         ("Platform", found.platform, "platform"),
         ("Processor", found.processor, "processor"),
         ("Device", found.device, "device"),
-        ("Study file SHA-256", found.study_sha256, "study_sha256"),
+        ("Study settings SHA-256", found.study_sha256, "study_sha256"),
         ("Cohort table SHA-256", found.cohort_sha256, "cohort_sha256"),
         ("Images SHA-256", found.images_sha256, "images_sha256"),
     )

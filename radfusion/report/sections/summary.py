@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from radfusion.report.blocks import Block, Cell, Facts, Heading, Note, Table, Text
+from radfusion.report.blocks import Block, Cell, Facts, Heading, Note, Table
 from radfusion.report.feature_sentences import untrained
 from radfusion.report.index import AUC, MACRO_AUC, Index
 from radfusion.report.sections.audit import LEVELS, tally
@@ -121,16 +121,22 @@ def _final(index: Index) -> Table:
     )
 
 
-def _audit(index: Index) -> Text | Table:
+def _audit(index: Index) -> Table:
+    """What failed or warns, in words; the rest as numbers."""
     rows = tuple(
-        (Cell(name.replace("_", " "), level=LEVELS[name]), Cell(f"{number:,}", numeric=True), Cell(_codes(index, name)))
-        for name, number in tally(index)
+        (Cell(name, level=LEVELS[name]), Cell(each.code, f"/audit/{at}"), Cell(each.message))
+        for name in ("fail", "warn")
+        for at, each in enumerate(index.results.audit)
+        if each.verdict == name
     )
-    return Table("audit_summary", "Audit of the study by itself.", ("Verdict", "Findings", "Codes"), rows)
-
-
-def _codes(index: Index, verdict_: str) -> str:
-    return ", ".join(dict.fromkeys(each.code for each in index.results.audit if each.verdict == verdict_))
+    numbers = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in tally(index))
+    return Table(
+        "audit_summary",
+        "What the study's audit of itself objects to.",
+        ("Verdict", "Code", "Finding"),
+        rows,
+        notes=(f"All findings are in the section Audit: {numbers}.",),
+    )
 
 
 SECTIONS.add("summary", Section("Summary", 10, build))
