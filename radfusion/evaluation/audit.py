@@ -115,10 +115,11 @@ def calibration(results: StudyResults) -> Iterator[AuditFinding]:
 @AUDIT_RULES.register("no-information rate")
 def no_information_rate(results: StudyResults) -> Iterator[AuditFinding]:
     """RF10: accuracy is judged against always answering the commonest class."""
-    final = _final(results).model
-    for test in results.comparisons:
-        if test.models != (final, "no_information_rate") or None in test.values:
-            continue
+    versus = (_final(results).model, "no_information_rate")
+    tests = [item for item in results.comparisons if item.models == versus and None not in item.values]
+    if not tests:
+        yield AuditFinding(code="RF10", verdict="not_applicable", message="There is no validation set.")
+    for test in tests:
         accuracy, rate = test.values
         better = test.low is not None and test.low > 0
         message = f"{test.set}: accuracy {accuracy:.3f} against a no-information rate of {rate:.3f}."
@@ -170,6 +171,8 @@ def events_per_feature(results: StudyResults) -> Iterator[AuditFinding]:
 def deep_features(results: StudyResults) -> Iterator[AuditFinding]:
     """RF20: collapsed deep features, control networks and sources that are absent."""
     deep = [item for item in results.sources if item.kind == "deep"]
+    if not deep:
+        yield AuditFinding(code="RF20", verdict="not_applicable", message="The study asked for no deep features.")
     for source in deep:
         if not source.available:
             message = f"The weights source {source.name} was asked for but left out: {source.reason}"
@@ -215,14 +218,18 @@ def pixel_spacing(results: StudyResults) -> Iterator[AuditFinding]:
 def modality_of_weights(results: StudyResults) -> Iterator[AuditFinding]:
     """RF21: weights learned on another modality than the study's."""
     modality = results.study.statements.get("modality")
-    for source in results.sources:
-        learned = (source.weights or {}).get("modalities")
-        if not source.available or not learned:
-            continue
-        words = ", ".join(learned) if isinstance(learned, list | tuple) else str(learned)
+    learned = {
+        source.name: ", ".join(map(str, (source.weights or {}).get("modalities", ())))
+        for source in results.sources
+        if source.available and (source.weights or {}).get("modalities")
+    }
+    if not learned:
+        message = "No pretrained network was used."
+        yield AuditFinding(code="RF21", verdict="not_applicable", message=message)
+    images = modality or "images of an undeclared modality (statements.modality)"
+    for name, words in learned.items():
         known = bool(modality) and str(modality).lower() in words.lower()
-        images = modality or "images of an undeclared modality (statements.modality)"
-        message = f"{source.name} was learned from {words}; this study uses {images}."
+        message = f"{name} was learned from {words}; this study uses {images}."
         yield AuditFinding(code="RF21", verdict="pass" if known else "warn", message=message)
 
 

@@ -146,7 +146,9 @@ def test_a_set_lost_to_exclusions_stops_the_run(small_study: Path, small_cache: 
 
 
 def test_a_study_without_any_source_is_refused(small_study: Path, tmp_path: Path) -> None:
-    study = Study.from_yaml(small_study, ["features.radiomics=null", "features.deep=[{weights: radimagenet}]"])
+    study = Study.from_yaml(
+        small_study, ["features.radiomics=null", "features.deep=[{weights: radimagenet}]", "evaluation.primary=null"]
+    )
     with pytest.raises(FeatureError, match="no feature source is left"):
         run(study, tmp_path, offline=True)
 

@@ -50,8 +50,8 @@ def _shuffled(index: Index) -> list[Text]:
     """What the whole chain finds in shuffled labels."""
     return [
         Text(
-            f"With the labels of the training patients shuffled, the whole chain{_of_arm(each.model)} reached a mean "
-            f"out-of-fold {index.metric_name(MACRO_AUC)} of {estimate(each)} over {count(each.n, 'repeat')}; chance "
+            "With the labels of the training patients shuffled, cleaning, LASSO and logistic "
+            f"regression{_of_arm(each.model)} reached a mean out-of-fold {index.metric_name(MACRO_AUC)} of {estimate(each)} over {count(each.n, 'repeat')}; chance "
             "is 0.5."
         )
         for each in index.results.estimates
