@@ -198,7 +198,7 @@ def test_shuffled_labels_are_counted_in_repeats(results):
     )  # fmt: skip
     index = Index(results.model_copy(update={"estimates": (*results.estimates, null)}))
     (words,) = (text for text in texts(SECTIONS["models"].build(index)) if "shuffled" in text)
-    assert "chain of radiomics reached a mean out-of-fold macro AUC of 0.497" in words
+    assert "logistic regression of radiomics reached a mean out-of-fold macro AUC of 0.497" in words
     assert "over 20 repeats" in words
 
 

@@ -51,8 +51,8 @@ def _shuffled(index: Index) -> list[Text]:
     return [
         Text(
             "With the labels of the training patients shuffled, cleaning, LASSO and logistic "
-            f"regression{_of_arm(each.model)} reached a mean out-of-fold {index.metric_name(MACRO_AUC)} of {estimate(each)} over {count(each.n, 'repeat')}; chance "
-            "is 0.5."
+            f"regression{_of_arm(each.model)} reached a mean out-of-fold {index.metric_name(MACRO_AUC)} of "
+            f"{estimate(each)} over {count(each.n, 'repeat')}; chance is 0.5."
         )
         for each in index.results.estimates
         if each.metric == "null_macro_auc"
