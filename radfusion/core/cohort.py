@@ -128,7 +128,9 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     if path.is_dir():
         raise CohortError(["is a folder; the table is a CSV file in it"], file=path)
     if not path.is_file():
-        raise CohortError([f"{path} does not exist; write the path relative to the study file"], file=path)
+        raise CohortError(
+            ["the table does not exist; write its path (cohort.table) relative to the study file"], file=path
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
         _check_header(text, path)

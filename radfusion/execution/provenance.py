@@ -52,7 +52,7 @@ def source_revision(*packages: str) -> str:
 
     Parameters
     ----------
-    packages : str
+    *packages : str
         Folders of radfusion: ``"imaging"``, ``"modelling"``.
     """
     root = Path(__file__).resolve().parent.parent

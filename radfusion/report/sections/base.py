@@ -26,7 +26,7 @@ class Section:
 
         SECTIONS.add("numbers", Section("Numbers", 35, build))
 
-    Parameters
+    Attributes
     ----------
     title : str
         Heading.
