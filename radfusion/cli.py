@@ -132,6 +132,7 @@ def check(
     workers: Workers = None,
 ) -> None:
     """Look for everything that can fail later, before any computing."""
+    from radfusion.cohorts.checks import check_cohort
     from radfusion.execution.executors import executor_named
     from radfusion.pipelines.checking import bad_cases, check_study
     from radfusion.study import Study
@@ -143,7 +144,7 @@ def check(
         rows = frame[frame["set"] == name]
         classes = ", ".join(f"{label}: {(rows['label'] == label).sum()}" for label in found.cohort.classes)
         print(f"{name}: {len(rows)} cases of {rows['patient'].nunique()} patients ({classes})")
-    for finding in found.findings:
+    for finding in check_cohort(found.cohort):
         if finding.verdict in {"warn", "fail"}:
             print(f"{finding.verdict} {finding.code}: {finding.message}")
     for source, reason in found.missing_sources.items():

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from radfusion.cohorts.checks import check_cohort
 from radfusion.core.cohort import Cohort
-from radfusion.core.results import AuditFinding
 from radfusion.errors import CaseError, StudyError, WeightsError
 from radfusion.execution.executors import Executor
 from radfusion.execution.progress import Progress
@@ -27,14 +25,11 @@ class CheckedStudy:
     ----------
     cohort : Cohort
         The cohort, checked as a table.
-    findings : tuple of AuditFinding
-        What the rules for cohorts say.
     missing_sources : mapping of str to str
         Weights source to why it cannot be had here at present.
     """
 
     cohort: Cohort
-    findings: tuple[AuditFinding, ...]
     missing_sources: dict[str, str]
 
 
@@ -48,7 +43,7 @@ class _Reading:
 
 
 def check_study(study: Study) -> CheckedStudy:
-    """Check cohort table, roles of the sets and weights sources.
+    """Check cohort table, folds, primary comparison and weights sources.
 
     Raises
     ------
@@ -80,7 +75,7 @@ def check_study(study: Study) -> CheckedStudy:
             raise WeightsError(f"{study.file}: features.deep: {reason}")
         if reason and not WEIGHTS[extractor.weights].url:
             missing[extractor.source] = reason
-    return CheckedStudy(cohort, tuple(check_cohort(cohort)), missing)
+    return CheckedStudy(cohort, missing)
 
 
 def bad_cases(study: Study, cohort: Cohort, *, executor: Executor, progress: Progress) -> dict[str, str]:
