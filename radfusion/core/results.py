@@ -43,10 +43,12 @@ class Estimate(_Noun):
     """One estimated number with its interval.
 
     ``class_`` (``"class"`` in JSON) is the class against the rest, or None where the metric concerns all classes.
+    ``at`` is where on an axis the number holds: a threshold probability, a horizon, the sensitivity that was asked for.
     ``reason`` says why a value or an interval is not estimable.
     """
 
     metric: str
+    at: float | None = None
     value: float | None
     low: float | None = None
     high: float | None = None
@@ -66,7 +68,7 @@ class Comparison(_Noun):
     """One test between two models (or of one model against a reference value).
 
     ``models`` are (a, b) and ``difference`` is a minus b. ``role`` is primary, secondary or exploratory; adjusted P
-    values are within ``family``.
+    values are within ``family``. ``df_denominator`` is the second number of degrees of freedom of an F test.
     """
 
     test: str
@@ -77,6 +79,7 @@ class Comparison(_Noun):
     level: float = 0.95
     statistic: float | None = None
     df: float | None = None
+    df_denominator: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
     adjustment: str = "none"

@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
+# Probabilities that were written with two decimals still sum to 1 within this.
+_ROUNDED_SUM = 0.02
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -62,22 +65,43 @@ class Clusters:
         return clusters(self.codes[kept], int(kept.sum()))
 
 
-def binary(labels: ArrayLike, scores: ArrayLike, positive: Hashable) -> Ranked:
+def binary(labels: ArrayLike, scores: ArrayLike, positive: Hashable, *, name: str = "scores") -> Ranked:
     """Check labels and scores of one class against the rest."""
     codes, known = _codes(labels, "labels")
     found = [name == positive for name in known]
     if len(known) > 1 and not any(found):
         raise EvaluationError(f"no label equals positive={positive!r}; the labels are {_listed(known)}")
-    values = _floats(scores, "scores", (len(codes),))
+    values = _floats(scores, name, (len(codes),))
     return Ranked(np.asarray(found, dtype=bool)[codes][:, None], values[:, None], (repr(positive),))
 
 
-def multiclass(labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[Hashable]) -> Ranked:
-    """Check labels and a (cases, classes) array; one column per class against the rest."""
+def multiclass(labels: ArrayLike, scores: ArrayLike, classes: Sequence[Hashable], *, name: str = "scores") -> Ranked:
+    """Check labels and a (cases, classes) array of scores; one column per class against the rest."""
     codes = class_codes(labels, classes)
-    values = _floats(probabilities, "probabilities", (len(codes), len(classes)))
+    values = _floats(scores, name, (len(codes), len(classes)))
     positive = codes[:, None] == np.arange(len(classes))
     return Ranked(positive, values, tuple(repr(name) for name in classes))
+
+
+def risks(labels: ArrayLike, probabilities: ArrayLike, positive: Hashable) -> Ranked:
+    """Check labels and the (n,) probabilities of one class against the rest."""
+    return _within(binary(labels, probabilities, positive, name="probabilities"))
+
+
+def probability_matrix(labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[Hashable]) -> Ranked:
+    """Check labels and the probabilities of all classes: (n, K) whose rows sum to 1, or (n,) of the second of two."""
+    matrix = np.asarray(probabilities)
+    if matrix.ndim == 1 and len(classes) == 2:
+        second = _floats(matrix, "probabilities", (len(matrix),))
+        matrix = np.stack([1 - second, second], axis=1)
+    ranked = _within(multiclass(labels, matrix, classes, name="probabilities"))
+    sums = ranked.scores.sum(axis=1)
+    strange = np.abs(sums - 1) > _ROUNDED_SUM
+    if strange.any():
+        raise EvaluationError(
+            f"probabilities sum to {sums[strange][0]:.4g}, not 1, {_places(strange)}; allowed are rows that sum to 1"
+        )
+    return ranked
 
 
 def class_codes(labels: ArrayLike, classes: Sequence[Hashable], name: str = "labels") -> Integers:
@@ -131,10 +155,18 @@ def _floats(values: ArrayLike, name: str, shape: tuple[int, ...]) -> Floats:
         raise EvaluationError(f"{name} are not numbers: {error}") from error
     if array.shape != shape:
         raise EvaluationError(f"{name} have shape {array.shape}; allowed is {shape}, one row per label")
-    strange = np.asarray(~np.isfinite(array).reshape(len(array), -1).all(axis=1), dtype=bool)
-    if strange.any():
+    finite = np.isfinite(array)
+    if not finite.all():
+        strange = np.asarray(~finite.reshape(len(array), -1).all(axis=1), dtype=bool)
         raise EvaluationError(f"{name} are missing or infinite {_places(strange)}; allowed are finite numbers")
     return array
+
+
+def _within(ranked: Ranked) -> Ranked:
+    low, high = ranked.scores.min(), ranked.scores.max()
+    if low < 0 or high > 1:
+        raise EvaluationError(f"probabilities reach from {low:.4g} to {high:.4g}; allowed is 0 to 1")
+    return ranked
 
 
 def _places(found: Booleans) -> str:

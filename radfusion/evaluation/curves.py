@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from radfusion.core.results import Curve
-from radfusion.evaluation._inputs import Floats, Ranked, binary, multiclass
-from radfusion.evaluation.youden import operating_counts
+from radfusion.evaluation._inputs import Floats, Ranked, binary, probability_matrix
+from radfusion.evaluation.threshold_rules import operating_counts
 
 __all__ = ["macro_roc_curve", "roc_curve"]
 
@@ -60,7 +60,7 @@ def macro_roc_curve(labels: ArrayLike, probabilities: ArrayLike, classes: Sequen
     EvaluationError
         When a class has no case, or all of them.
     """
-    ranked = multiclass(labels, probabilities, classes)
+    ranked = probability_matrix(labels, probabilities, classes)
     curves = [_corners(ranked.one(k)) for k in range(len(classes))]
     grid = np.unique(np.concatenate([x for x, _ in curves]))
     ends = [_ends(x, y, grid) for x, y in curves]

@@ -6,11 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logit, ndtr, ndtri, stdtr, stdtrit
+from scipy.special import betaincinv, expit, logit, ndtr, ndtri, stdtr, stdtrit
 
 from radfusion.evaluation._inputs import Booleans, Clusters, Floats
 
-__all__ = ["WaldTest", "auc_interval", "clustered_variance", "effective_size", "wald_test", "wilson_interval"]
+__all__ = [
+    "WaldTest",
+    "auc_interval",
+    "clopper_pearson_interval",
+    "clustered_variance",
+    "effective_size",
+    "wald_test",
+    "wilson_interval",
+]
 
 # Areas are ratios of integers: a smaller difference of their means is rounding error.
 _ROUNDING = 1e-12
@@ -81,7 +89,32 @@ def wilson_interval(share: float, n: float, *, level: float) -> tuple[float, flo
     z = float(ndtri(0.5 + level / 2))
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * float(np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))) / (1 + z**2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, centre - half) if share > 0 else 0.0, min(1.0, centre + half) if share < 1 else 1.0
+
+
+def clopper_pearson_interval(share: float, n: float, *, level: float) -> tuple[float, float]:
+    """Exact binomial interval of a share among `n` cases, from quantiles of the beta distribution.
+
+    With k = share * n the limits are the quantiles a/2 of Beta(k, n - k + 1) and 1 - a/2 of Beta(k + 1, n - k), where
+    a = 1 - level. `n` may be an effective size that is not whole.
+
+    References
+    ----------
+    .. [1] Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the binomial.
+       Biometrika 1934;26:404-413. doi:10.1093/biomet/26.4.404
+    .. [2] Korn EL, Graubard BI. Confidence intervals for proportions with small expected number of positive counts
+       estimated from survey data. Surv Methodol 1998;24:193-201.
+
+    Examples
+    --------
+    >>> low, high = clopper_pearson_interval(45 / 60, 60, level=0.95)
+    >>> round(low, 6), round(high, 6)
+    (0.621404, 0.852814)
+    """
+    hits, tail = share * n, (1 - level) / 2
+    low = float(betaincinv(hits, n - hits + 1, tail)) if share > 0 else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 1 - tail)) if share < 1 else 1.0
+    return low, high
 
 
 def clustered_variance(values: Floats | Booleans, groups: Clusters) -> float | None:

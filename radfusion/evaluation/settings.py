@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from radfusion.core.settings import Settings
 from radfusion.evaluation.adjustment import ADJUSTMENTS
-from radfusion.evaluation.youden import THRESHOLD_RULES
+from radfusion.evaluation.threshold_rules import ThresholdSettings
 
 __all__ = ["EvaluationSettings", "PrimaryComparison"]
 
@@ -45,9 +45,9 @@ class EvaluationSettings(Settings):
     primary : PrimaryComparison or None
         The declared primary comparison.
     adjustment : str
-        How P values of the secondary family are adjusted: holm, bonferroni, bh or none.
-    threshold : str
-        Rule that fixes decision thresholds on training out-of-fold predictions: youden.
+        How P values of the secondary family are adjusted: holm, bonferroni, bh, hochberg, hommel, by or none.
+    threshold : ThresholdSettings
+        Rule that fixes decision thresholds on training out-of-fold predictions.
     """
 
     level: float = Field(default=0.95, gt=0, lt=1, description="confidence level of all intervals")
@@ -57,10 +57,9 @@ class EvaluationSettings(Settings):
         description="how P values of the secondary comparisons are adjusted",
         json_schema_extra={"enum": list(ADJUSTMENTS)},
     )
-    threshold: str = Field(
-        default="youden",
+    threshold: ThresholdSettings = Field(
+        default=ThresholdSettings(),
         description="rule that fixes decision thresholds on training out-of-fold predictions",
-        json_schema_extra={"enum": list(THRESHOLD_RULES)},
     )
 
     @field_validator("adjustment")
@@ -68,11 +67,4 @@ class EvaluationSettings(Settings):
     def _known_adjustment(cls, name: str) -> str:
         if name not in ADJUSTMENTS:
             raise ValueError(ADJUSTMENTS.unknown(name))
-        return name
-
-    @field_validator("threshold")
-    @classmethod
-    def _known_rule(cls, name: str) -> str:
-        if name not in THRESHOLD_RULES:
-            raise ValueError(THRESHOLD_RULES.unknown(name))
         return name

@@ -8,7 +8,7 @@ from radfusion.core.predictions import Predictions
 from radfusion.core.results import Threshold
 from radfusion.errors import EvaluationError
 from radfusion.evaluation.settings import EvaluationSettings
-from radfusion.evaluation.youden import THRESHOLD_RULES
+from radfusion.evaluation.threshold_rules import ThresholdSettings, best_thresholds
 
 __all__ = ["training_thresholds"]
 
@@ -35,15 +35,16 @@ def training_thresholds(out_of_fold: Predictions, settings: EvaluationSettings) 
     return [_threshold(out_of_fold, name, settings.threshold) for name in out_of_fold.classes]
 
 
-def _threshold(out_of_fold: Predictions, name: str, rule: str) -> Threshold:
+def _threshold(out_of_fold: Predictions, name: str, rule: ThresholdSettings) -> Threshold:
     truth = out_of_fold.labels == name
     bare = Threshold(
-        model=out_of_fold.model, class_=name, value=None, rule=rule, fitted_on="training out-of-fold predictions"
+        model=out_of_fold.model, class_=name, value=None, rule=rule.words, fitted_on="training out-of-fold predictions"
     )
     if truth.all() or not truth.any():
         extent = "every" if len(truth) and truth.all() else "no"
         return bare.model_copy(update={"reason": f"{extent} training case is of class {name!r}"})
-    value = THRESHOLD_RULES[rule](truth, out_of_fold.probabilities[:, out_of_fold.classes.index(name)], True)
+    scores = out_of_fold.probabilities[:, out_of_fold.classes.index(name)]
+    value = best_thresholds(truth, scores, rule, positive=True)[0]
     if not np.isfinite(value):
         return bare.model_copy(update={"reason": f"no threshold tells class {name!r} from the rest"})
     return bare.model_copy(update={"value": value})

@@ -11,10 +11,10 @@ from typing import Any
 from radfusion.core.results import Selection
 from radfusion.report.feature_sentences import source_sentences
 from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, Index
+from radfusion.report.thresholds import threshold_rule
 from radfusion.report.wording import (
     ADJUSTMENTS,
     METHODS,
-    RULES,
     TESTS,
     alpha_words,
     author,
@@ -220,7 +220,7 @@ def _statistics(index: Index) -> list[str]:
 
 
 def _thresholds(index: Index) -> str:
-    rules = sorted({f"{RULES.get(each.rule, each.rule)} on {each.fitted_on}" for each in index.results.thresholds})
+    rules = sorted({f"{threshold_rule(each.rule)} on {each.fitted_on}" for each in index.results.thresholds})
     if not rules:
         return ""
     methods = {each.method for each in index.results.estimates if each.metric == "sensitivity"}

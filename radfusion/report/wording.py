@@ -16,7 +16,6 @@ from radfusion.core.results import Comparison, Estimate
 __all__ = [
     "ADJUSTMENTS",
     "METHODS",
-    "RULES",
     "TESTS",
     "alpha_words",
     "author",
@@ -321,10 +320,14 @@ TESTS = {
 
 
 #: How P values were adjusted.
-ADJUSTMENTS = {"holm": "Holm", "bonferroni": "Bonferroni", "bh": "Benjamini and Hochberg"}
-
-#: How thresholds were chosen.
-RULES = {"youden": "the highest Youden index"}
+ADJUSTMENTS = {
+    "holm": "Holm",
+    "bonferroni": "Bonferroni",
+    "bh": "Benjamini and Hochberg",
+    "hochberg": "Hochberg",
+    "hommel": "Hommel",
+    "by": "Benjamini and Yekutieli",
+}
 
 
 def spoken(names: Sequence[str], words: Mapping[str, str]) -> str:

@@ -71,10 +71,12 @@ def test_absent_class_has_a_reason_and_no_macro():
 
 
 def test_single_case_has_an_area_without_variance():
-    *areas, macro = ev.one_vs_rest_auc(["a", "b", "b", "c", "c"], np.eye(5)[:, :3], ["a", "b", "c"])
-    assert (areas[0].value, areas[0].se, macro.low) == (1.0, None, None)
+    *areas, macro = ev.one_vs_rest_auc(["a", "b", "b", "c", "c"], np.eye(3)[[0, 1, 2, 0, 1]], ["a", "b", "c"])
+    assert (areas[0].value, areas[0].se, macro.low) == (0.875, None, None)
     assert "two cases whose class is 'a'" in macro.reason
-    test = ev.macro_auc_test(["a", "b", "b", "c", "c"], np.eye(5)[:, :3], np.eye(5)[:, 2:], ["a", "b", "c"])
+    test = ev.macro_auc_test(
+        ["a", "b", "b", "c", "c"], np.eye(3)[[0, 1, 2, 0, 1]], np.eye(3)[[0, 1, 2, 1, 0]], ["a", "b", "c"]
+    )
     assert test.difference is not None
     assert (test.p, test.reason) == (None, macro.reason)
 

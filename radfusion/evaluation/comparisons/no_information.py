@@ -61,4 +61,5 @@ def no_information_rate_test(
         values=(share, rate),
         n=len(hits),
         n_patients=groups.count,
+        reason="every case is of one class: no accuracy is above the no-information rate of 1" if rate == 1 else None,
     )

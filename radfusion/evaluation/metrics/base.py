@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -23,22 +24,22 @@ class ScoredSet:
         Reference class of each case.
     probabilities : (n, K) array
         Probability of each class.
-    classes : tuple of K str
+    classes : tuple of K names
         Classes, in the order of the columns.
     patients : (n,) array or None
         Patient of each case.
     level : float
         Confidence level of the intervals.
-    thresholds : mapping of str to float or None
+    thresholds : mapping of class to float or None
         Threshold of a class, fixed on other data; None where there is no usable one.
     """
 
     labels: ArrayLike
     probabilities: ArrayLike
-    classes: tuple[str, ...]
+    classes: tuple[Hashable, ...]
     patients: ArrayLike | None = None
     level: float = 0.95
-    thresholds: Mapping[str, float | None] = field(default_factory=dict)
+    thresholds: Mapping[Any, float | None] = field(default_factory=dict)
 
 
 Metric = Callable[[ScoredSet], list[Estimate]]

@@ -12,7 +12,8 @@ from radfusion.report.blocks import Block, Cell, Data, Heading, Note, Picture, T
 from radfusion.report.drawings.roc import Panel, Row, Trace, draw_roc
 from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, NO_INFORMATION, Index
 from radfusion.report.sections.base import SECTIONS, Section
-from radfusion.report.wording import RULES, estimate, interval_methods, join, p_value, percent, significant
+from radfusion.report.thresholds import threshold_rule
+from radfusion.report.wording import estimate, interval_methods, join, p_value, percent, significant
 
 __all__ = ["build"]
 
@@ -184,7 +185,7 @@ def _operating(index: Index) -> list[Block]:
                 (Cell(_set_words(index, each)), Cell(index.label(name)), _threshold(index, model, name), *values)
             )
     own = [each for each in index.results.thresholds if each.model == model.model]
-    origins = {f"{RULES.get(each.rule, each.rule)} on {each.fitted_on}" for each in own}
+    origins = {f"{threshold_rule(each.rule)} on {each.fitted_on}" for each in own}
     return [
         Table(
             name="operating_points",
