@@ -101,6 +101,7 @@ def run_metric(name: str, study: Path, run: Path) -> None:
     expected = {
         "operating_point": {"sensitivity", "specificity"},
         "auc": {"auc", "macro_auc"},
+        "classes": {"macro_f1", "balanced_accuracy", "mcc"},
         "calibration": {"calibration_intercept", "calibration_slope", "macro_ici"},
     }
     assert expected.get(name, {name}) <= metrics

@@ -1,4 +1,4 @@
-"""The solver behind the LASSO path: proximal Newton steps along decreasing lambdas.
+"""The solver behind the LASSO path and its kin: proximal Newton steps along decreasing lambdas.
 
 Each step replaces the log-likelihood by a quadratic approximation with the full curvature, across classes too. The
 curvature is kept as long as the steps it gives contract quickly. Strong rules admit few features to the problem, and
@@ -16,7 +16,8 @@ import warnings
 
 import numpy as np
 
-from radfusion.modelling._coordinate_descent import Floats, Mask, Quadratic, compiled, products
+from radfusion.modelling._penalties import Descent, Norm
+from radfusion.modelling._quadratic import Floats, Mask, Quadratic, compiled, products
 
 _STEPS = 200
 _HALVINGS = 40
@@ -72,22 +73,6 @@ def _multinomial(scores: Floats, indicator: Floats, probabilities: Floats) -> fl
     return float(loss / n)
 
 
-def _examine(penalty: float, coefficients: Floats, gradient: Floats, wanted: Mask) -> float:  # noqa: PLR0917
-    """Mark what is not zero or should not be; return by how much a Karush-Kuhn-Tucker (KKT) condition is missed."""
-    worst = 0.0
-    for v in range(coefficients.shape[0]):
-        for j in range(coefficients.shape[1]):
-            weight = penalty if j > 0 else 0.0
-            if coefficients[v, j] == 0.0:
-                missed = abs(gradient[v, j]) - weight
-                wanted[v, j] = missed > 0.0
-            else:
-                missed = abs(gradient[v, j] + np.copysign(weight, coefficients[v, j]))
-                wanted[v, j] = True
-            worst = max(worst, missed)
-    return float(worst)
-
-
 def _scores(coefficients: Floats, columns: Floats) -> Floats:
     """Return the (V, n) products of (V, q) coefficients, few of which are not zero, and (q, n) columns."""
     scores = np.zeros((coefficients.shape[0], columns.shape[1]))
@@ -106,16 +91,20 @@ class LassoSolver:
 
     Parameters
     ----------
-    x : (n, p) array, columns with mean 0 and 1/n standard deviation 1 (or all zero)
+    x : (n, p) array, columns with mean 0
     indicator : (n, V) array of 0 and 1; V = 1 is the binomial model (1: second class), otherwise one column per class
+    norm : Norm
+        What lambda alpha is multiplied with; lambda (1 - alpha) goes to half the sum of squares.
+    alpha : float
     tolerance : float
-        No KKT condition of an accepted solution is missed by more than this share of lambda.
+        No KKT condition of an accepted solution is missed by more than this share of lambda alpha.
     """
 
-    def __init__(self, x: Floats, indicator: Floats, tolerance: float) -> None:
+    def __init__(self, x: Floats, indicator: Floats, norm: Norm, *, alpha: float, tolerance: float) -> None:
         self._x = np.ascontiguousarray(x.T)
         self._indicator = np.ascontiguousarray(indicator.T)
-        self._tolerance = tolerance
+        self._norm, self._alpha, self._tolerance = norm, alpha, tolerance
+        self._weight = self._ridge = 0.0  # lambda alpha and lambda (1 - alpha)
         self._evaluate = compiled(_binomial if indicator.shape[1] == 1 else _multinomial)
         # Column 0 is the intercept, then come the admitted features in the order of admission.
         self._columns: Floats = np.empty((x.shape[1] + 1, len(x)))
@@ -126,10 +115,10 @@ class LassoSolver:
         intercepts = np.log(share / (1.0 - share)) if share.size == 1 else np.log(share)
         self._probabilities: Floats = np.empty_like(self._indicator)
         self._start_at(intercepts[:, None])
-        self._largest_gradients = self._gradients_of_features()
-        self.lambda_max = float(self._largest_gradients.max(initial=0.0))
+        self._strengths = self._strengths_of_features()
+        self.lambda_max = float(self._strengths.max(initial=0.0)) / alpha
         self._history: list[tuple[float, Floats]] = [(self.lambda_max, self._coefficients)]
-        self._model: Quadratic | None = None
+        self._model: tuple[Quadratic, Descent] | None = None
 
     @property
     def loss(self) -> float:
@@ -150,18 +139,20 @@ class LassoSolver:
 
     def solve(self, penalty: float) -> None:
         """Move to the solution at lambda = `penalty`, no larger than the lambda before."""
+        self._weight, self._ridge = penalty * self._alpha, penalty * (1.0 - self._alpha)
         strong = 2.0 * penalty - max(self._history[-1][0], penalty)
-        self._admit(self._largest_gradients >= strong)
+        self._admit(self._strengths >= strong * self._alpha)
         self._extrapolate(penalty)
         while True:
             self._descend(penalty)
-            self._largest_gradients = self._gradients_of_features()
-            missed = self._largest_gradients > penalty * (1.0 + self._tolerance)
+            self._strengths = self._strengths_of_features()
+            missed = self._strengths > self._weight * (1.0 + self._tolerance)
             missed[self._features] = False
             if not missed.any():
                 break
             self._admit(missed)
-        self._centre()
+        if self._ridge == 0.0:
+            self._norm.centre(self._coefficients)
         self._history = [self._history[-1], (penalty, self._coefficients.copy())]
 
     def _start_at(self, coefficients: Floats) -> None:
@@ -172,9 +163,21 @@ class LassoSolver:
     def _residual(self) -> Floats:
         return np.asarray((self._probabilities - self._indicator) / self._indicator.shape[1])
 
-    def _gradients_of_features(self) -> Floats:
-        """Largest absolute derivative in any class, (p,)."""
-        return np.asarray(np.abs(products(self._residual(), self._x)).max(axis=0))
+    def _strengths_of_features(self) -> Floats:
+        """(p,) weight of the norm that would hold each feature at zero."""
+        return self._norm.strengths(products(self._residual(), self._x))
+
+    def _gradient(self, columns: Floats) -> Floats:
+        """Derivatives of the smooth part of the objective by the admitted coefficients."""
+        gradient = products(self._residual(), columns)
+        if self._ridge > 0.0:
+            gradient[:, 1:] += self._ridge * self._coefficients[:, 1:]
+        return gradient
+
+    def _penalty(self, coefficients: Floats) -> float:
+        """Value of the part of the objective that is not the loss."""
+        squares = float((coefficients[:, 1:] ** 2).sum()) if self._ridge > 0.0 else 0.0
+        return self._weight * self._norm.value(coefficients) + 0.5 * self._ridge * squares
 
     def _admit(self, mask: Mask) -> None:
         mask[self._features] = False
@@ -183,14 +186,6 @@ class LassoSolver:
         self._columns[first : first + new.size] = self._x[new]
         self._features = np.concatenate([self._features, new])
         self._coefficients = np.hstack([self._coefficients, np.zeros((len(self._coefficients), new.size))])
-
-    def _centre(self) -> None:
-        """Adding a number to a feature's coefficients in all classes changes no probability: make the sum smallest."""
-        n_vectors = len(self._coefficients)
-        if n_vectors > 1:
-            several = 1 + np.flatnonzero(2 * np.count_nonzero(self._coefficients[:, 1:], axis=0) >= n_vectors)
-            ordered = np.sort(self._coefficients[:, several], axis=0)
-            self._coefficients[:, several] -= 0.5 * (ordered[(n_vectors - 1) // 2] + ordered[n_vectors // 2])
 
     def _extrapolate(self, penalty: float) -> None:
         """Start where the last two solutions point to, coefficient by coefficient where the sign holds."""
@@ -208,37 +203,42 @@ class LassoSolver:
     def _descend(self, penalty: float) -> None:
         """Minimise over the admitted features."""
         columns = self._columns[: self._coefficients.shape[1]]
-        enough = max(self._tolerance * penalty, _ROUNDING)
+        enough = max(self._tolerance * self._weight, _ROUNDING)
         before, wanted = np.inf, np.empty(self._coefficients.shape, dtype=bool)
         for _ in range(_STEPS):
-            gradient = products(self._residual(), columns)
-            worst = compiled(_examine)(penalty, self._coefficients, gradient, wanted)
+            gradient = self._gradient(columns)
+            worst = self._norm.examine(self._weight, self._coefficients, gradient, wanted=wanted)
             if worst <= enough:
                 return
             if self._model is None or worst > _SLOW * before:
-                self._model = Quadratic(self._probabilities.copy(), self._columns)
-            self._model.extend(wanted)
-            self._step(self._model, gradient, penalty, tolerance=max(_INEXACT * worst, 0.3 * enough))
+                quadratic = Quadratic(self._probabilities.copy(), self._columns)
+                self._model = quadratic, self._norm.descent(quadratic)
+            quadratic, descent = self._model
+            quadratic.extend(wanted)
+            quadratic.damp(self._ridge)
+            start, slope = self._coefficients[quadratic.at], gradient[quadratic.at]
+            weights = np.where(quadratic.at[1] > 0, self._weight, 0.0)
+            tolerance = max(_INEXACT * worst, 0.3 * enough)
+            change = descent.minimise(slope, start, weights, tolerance=tolerance) - start
+            direction = np.zeros_like(self._coefficients)
+            direction[quadratic.at] = change
+            self._move(direction, float(slope @ change))
             before = worst
         warnings.warn(f"LASSO at lambda = {penalty:.6g}: KKT conditions are missed by {worst:.3g}", RuntimeWarning, 3)
 
-    def _step(self, model: Quadratic, gradient: Floats, penalty: float, *, tolerance: float) -> None:
-        """Minimise the model; halve the step to there until the objective falls by a share of what is promised."""
-        at = model.at
-        start, slope, weights = self._coefficients[at], gradient[at], np.where(at[1] > 0, penalty, 0.0)
-        change = model.minimise(slope, start, weights, tolerance=tolerance) - start
-        promised = weights @ (np.abs(start + change) - np.abs(start)) + slope @ change
-        now = self._loss + weights @ np.abs(start)
-        direction = np.zeros_like(self._coefficients)
-        direction[at] = change
+    def _move(self, direction: Floats, slope: float) -> None:
+        """Halve the step along `direction` until the objective falls by a share of what is promised."""
+        start, penalty = self._coefficients, self._penalty(self._coefficients)
+        promised = slope + self._weight * (self._norm.value(start + direction) - self._norm.value(start))
+        now = self._loss + penalty
         change_of_scores = compiled(_scores)(direction, self._columns)
         length = 1.0
         for _ in range(_HALVINGS):
             scores = self._scores + length * change_of_scores
             self._loss = self._evaluate(scores, self._indicator, self._probabilities)
-            objective = self._loss + weights @ np.abs(start + length * change)
+            self._coefficients = start + length * direction
+            objective = self._loss + self._penalty(self._coefficients)
             if objective <= now + 1e-4 * length * promised + 1e-14 * abs(now):
                 break
             length *= 0.5
         self._scores = scores
-        self._coefficients = self._coefficients + length * direction

@@ -143,9 +143,7 @@ def select_by_lasso(candidates: Candidates, settings: SelectionSettings, seed: i
     if not candidates.names:
         return Signature((), {}, {}, {}, (), (), _step(candidates, 0, settings))
     folds = labels.folds(settings.folds, seed=seed)
-    fitted = cross_validated_lasso(
-        candidates.values, labels.codes, folds, n_classes=len(labels.classes), n_lambdas=settings.n_lambdas
-    )
+    fitted = cross_validated_lasso(candidates.values, labels.codes, folds, lambdas=settings.n_lambdas)
     index = _chosen(fitted, settings)
     coefficients = np.asarray(fitted.path.coefficients[index])
     selected = np.flatnonzero((coefficients != 0.0).any(axis=0))
