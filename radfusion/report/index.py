@@ -56,6 +56,10 @@ class Index:
         """Printed name of a set."""
         return name[:1].upper() + name[1:]
 
+    def set_words(self, each: SetSummary) -> str:
+        """Printed name of a set with its number of cases."""
+        return f"{self.set_title(each.name)} (n = {each.n_cases:,})"
+
     @cached_property
     def level(self) -> float:
         """Level of the study's intervals, such as 0.95: that of its settings, else that of its first interval."""

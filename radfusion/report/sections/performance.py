@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
-from radfusion.core.results import Curve, Estimate, FittedModel, SetSummary
+from radfusion.core.results import Curve, FittedModel, SetSummary
 from radfusion.report.blocks import Block, Cell, Data, Heading, Note, Picture, Table, Text
 from radfusion.report.drawings.roc import Panel, Row, Trace, draw_roc
+from radfusion.report.estimates import estimates_data
 from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, NO_INFORMATION, Index
 from radfusion.report.sections.base import SECTIONS, Section
 from radfusion.report.thresholds import threshold_rule
@@ -57,7 +58,7 @@ def _discrimination(index: Index) -> Table:
     for each in index.tests:
         for model in index.best:
             values = [index.cell(metric, model.model, each.name, class_=name) for metric, name in columns]
-            rows.append((Cell(_set_words(index, each)), Cell(model.arm), Cell(model.classifier), *values))
+            rows.append((Cell(index.set_words(each)), Cell(model.arm), Cell(model.classifier), *values))
     titles = [index.label(name) for _, name in columns] if len(index.classes) > 2 else [_binary_title(index)]
     return Table(
         name="auc_best",
@@ -65,7 +66,7 @@ def _discrimination(index: Index) -> Table:
         columns=("Set", "Arm", "Classifier", *titles),
         rows=tuple(rows),
         notes=(_interval_note(index),),
-        data=_long(index, {model.model for model in index.best}, {AUC, MACRO_AUC}),
+        data=estimates_data(index, {model.model for model in index.best}, {AUC, MACRO_AUC}),
         group=True,
     )
 
@@ -75,42 +76,10 @@ def _binary_title(index: Index) -> str:
     return f"AUC ({index.label(second)} against {index.label(first)})"
 
 
-def _set_words(index: Index, each: SetSummary) -> str:
-    return f"{index.set_title(each.name)} (n = {each.n_cases:,})"
-
-
 def _interval_note(index: Index) -> str:
     several = any(each.n_patients < each.n_cases for each in index.tests)
     clustered = " Patients have several cases; intervals are clustered by patient." if several else ""
     return f"AUC ({index.interval_words}). n is the number of cases.{clustered}"
-
-
-def _long(index: Index, models: set[str], metrics: set[str]) -> Data:
-    found = [each for each in index.results.estimates if each.model in models and each.metric in metrics]
-    return Data(_LONG, tuple(map(_row, found)))
-
-
-_LONG = (
-    "set",
-    "model",
-    "metric",
-    "class",
-    "value",
-    "low",
-    "high",
-    "level",
-    "method",
-    "n",
-    "n_pos",
-    "n_patients",
-    "reason",
-)
-
-
-def _row(each: Estimate) -> tuple[str | float | int | None, ...]:
-    counts = (each.n, each.n_pos, each.n_patients)
-    head = (each.set, each.model, each.metric, each.class_, each.value)
-    return (*head, each.low, each.high, each.level, each.method, *counts, each.reason)
 
 
 def _roc(index: Index) -> Picture:
@@ -181,9 +150,7 @@ def _operating(index: Index) -> list[Block]:
     for each in index.tests:
         for name in index.outcome_classes:
             values = [index.cell(metric, model.model, each.name, class_=name, share=True) for metric, _ in OPERATING]
-            rows.append(
-                (Cell(_set_words(index, each)), Cell(index.label(name)), _threshold(index, model, name), *values)
-            )
+            rows.append((Cell(index.set_words(each)), Cell(index.label(name)), _threshold(index, model, name), *values))
     own = [each for each in index.results.thresholds if each.model == model.model]
     origins = {f"{threshold_rule(each.rule)} on {each.fitted_on}" for each in own}
     return [
@@ -196,7 +163,7 @@ def _operating(index: Index) -> list[Block]:
                 f"Percentage (n/N; {index.interval_words}). PPV and NPV: positive and negative predictive value. "
                 f"Thresholds were fixed by {join(sorted(origins)) or 'no rule'} and only applied to the sets shown.",
             ),
-            data=_long(index, {each.model for each in index.results.models}, {name for name, _ in OPERATING}),
+            data=estimates_data(index, {each.model for each in index.results.models}, {name for name, _ in OPERATING}),
             group=True,
         )
     ]
@@ -225,7 +192,7 @@ def _no_information(index: Index, model: FittedModel, set_: str) -> tuple[Cell, 
 def _accuracy(index: Index) -> Table:
     rows = tuple(
         (
-            Cell(_set_words(index, each)),
+            Cell(index.set_words(each)),
             Cell(model.arm),
             index.cell(ACCURACY, model.model, each.name, share=True),
             *_no_information(index, model, each.name),
@@ -244,7 +211,7 @@ def _accuracy(index: Index) -> Table:
             f"Accuracy: percentage (n/N; {index.interval_words}). P: exact one-sided test of the accuracy against the "
             f"no-information rate, not adjusted. Brier score ({index.interval_words}): {scale}; lower is better.",
         ),
-        data=_long(index, {each.model for each in index.results.models}, {ACCURACY, BRIER}),
+        data=estimates_data(index, {each.model for each in index.results.models}, {ACCURACY, BRIER}),
         group=True,
     )
 
@@ -260,10 +227,10 @@ def _everything(index: Index) -> Table:
     return Table(
         name="auc_all",
         caption=f"{what} of every model on every set, with {index.interval_words}.",
-        columns=("Arm", "Classifier", *(_set_words(index, each) for each in index.tests)),
+        columns=("Arm", "Classifier", *(index.set_words(each) for each in index.tests)),
         rows=tuple(rows),
         notes=("* best of its arm on training folds; ** final model. No choice used the sets shown here.",),
-        data=_long(index, {each.model for each in index.results.models}, {AUC, MACRO_AUC}),
+        data=estimates_data(index, {each.model for each in index.results.models}, {AUC, MACRO_AUC}),
         group=True,
     )
 
