@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
@@ -46,6 +47,12 @@ def test_every_audit_rule_has_its_line() -> None:
 def test_the_study_guide_names_every_section() -> None:
     text = (ROOT / "docs" / "study-file.md").read_text()
     assert [key for key in json_schema("study")["properties"] if f"`{key}" not in text and key != "kind"] == []
+
+
+def test_the_guide_to_statistics_runs() -> None:
+    found = doctest.testfile(str(ROOT / "docs" / "statistics.md"), module_relative=False)
+    assert found.attempted > 30
+    assert found.failed == 0
 
 
 def test_the_readme_snippet_runs(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:

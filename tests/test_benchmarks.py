@@ -1,0 +1,35 @@
+"""The simulation behind the macro AUC's test, on a reduced size; its committed tables say what the guide says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.macro_auc import CLOSED, SETS, clustered_rejections, rejections
+
+
+@pytest.mark.parametrize("n", [n for n, _ in SETS])
+def test_committed_size_is_nominal(root, n):
+    table = pd.read_csv(root / "benchmarks" / "results" / "macro_auc_tests.csv")
+    chosen = table[(table["models"] == "equal") & (table["n"] == n) & (table["studies"] == table["studies"].max())]
+    share = chosen.set_index("test")["share"]
+    assert 0.04 <= share["influence"] <= 0.06
+    assert share["unpaired"] < 0.01
+    assert share["flattened"] > 0.1
+
+
+@pytest.mark.slow
+def test_reduced_simulation_agrees_with_the_committed_one(root):
+    committed = pd.read_csv(root / "benchmarks" / "results" / "macro_auc_tests.csv").drop_duplicates(
+        ["models", "n", "test"]
+    )
+    found = rejections(300, CLOSED, seed=7).merge(committed, on=["models", "n", "test"], suffixes=("", "_committed"))
+    assert len(found) == 4 * len(CLOSED)
+    expected = found["share_committed"]
+    assert (np.abs(found["share"] - expected) <= 4.5 * np.sqrt(expected * (1 - expected) / 300) + 0.01).all()
+
+
+@pytest.mark.slow
+def test_patients_keep_the_size(root):
+    found = clustered_rejections(200, seed=8).groupby("test")["share"].mean()
+    assert found["cases as independent"] > 0.12
+    assert 0.02 < found["clustered by patient"] < 0.09
