@@ -106,7 +106,7 @@ class ComBat:
     that does not vary within some batch is left as it is; and where a batch has a single case, whose variance nobody
     knows, only locations are adjusted, in all batches.
 
-    Parameters
+    Attributes
     ----------
     parametric : bool
         Normal and inverse gamma priors, iterated; otherwise the other features' own estimates are the prior.
