@@ -133,4 +133,6 @@ def _equal(found: Any, expected: Any, tolerance: dict[str, float]) -> bool:
     value = number(expected)
     if found is None or value is None or np.isnan(found):
         return value is None and (found is None or bool(np.isnan(found)))
+    if np.isinf(value):
+        return bool(found == value)
     return bool(found == value or abs(found - value) <= tolerance["abs"] + tolerance["rel"] * abs(value))

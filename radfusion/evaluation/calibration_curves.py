@@ -194,7 +194,7 @@ def binned_errors(ranked: Ranked, n_bins: int = 10) -> list[Estimate]:
 
 
 def hosmer_lemeshow_test(
-    labels: ArrayLike, probabilities: ArrayLike, *, positive: Hashable = 1, n_groups: int = 10
+    labels: ArrayLike, probabilities: ArrayLike, *, positive: Hashable = 1, n_groups: int = 10, fitted: bool = False
 ) -> Comparison:
     """Hosmer and Lemeshow's chi-squared test of observed against expected counts by groups of risk.
 
@@ -202,7 +202,8 @@ def hosmer_lemeshow_test(
     and says nothing of the direction or size of miscalibration. Intercept, slope and curve do.
 
     Groups are bounded by quantiles of the risks (R's type 7), each closed above. The degrees of freedom are
-    ``n_groups - 2``, as in R's ``ResourceSelection::hoslem.test``, even where ties leave fewer groups.
+    ``n_groups`` on cases that the model has not seen, and ``n_groups - 2`` on those that it was fitted on, as in R's
+    ``ResourceSelection::hoslem.test``, even where ties leave fewer groups.
 
     Parameters
     ----------
@@ -214,6 +215,8 @@ def hosmer_lemeshow_test(
         The label of the positive class; the others are the rest.
     n_groups : int
         Number of groups asked for, at least 3.
+    fitted : bool
+        Whether the model was fitted on these cases: then two degrees of freedom are lost.
 
     Raises
     ------
@@ -229,7 +232,7 @@ def hosmer_lemeshow_test(
     --------
     >>> found = hosmer_lemeshow_test([0, 1, 0, 1, 0, 1], [0.1, 0.2, 0.3, 0.6, 0.7, 0.9], n_groups=3)
     >>> round(found.statistic, 4), found.df
-    (3.0668, 1.0)
+    (3.0668, 3.0)
     """
     ranked = risks(labels, probabilities, positive)
     if n_groups < 3:
@@ -243,7 +246,7 @@ def hosmer_lemeshow_test(
     if (expected == 0).any() or (expected == count).any():
         return bare.model_copy(update={"reason": "a group has an expected count of 0: the statistic is not defined"})
     statistic = float(((observed - expected) ** 2 * (1 / expected + 1 / (count - expected))).sum())
-    df = float(n_groups - 2)
+    df = float(n_groups - 2 if fitted else n_groups)
     return bare.model_copy(update={"statistic": statistic, "df": df, "p": float(chdtrc(df, statistic))})
 
 

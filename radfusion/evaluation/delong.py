@@ -110,7 +110,9 @@ class Influence:
         missing, fixed = (next(filter(None, each), None) for each in (self.no_auc, self.no_variance))
         if weights is None:
             return self._area(float(self.aucs.mean()), self.values.mean(axis=1), missing, fixed)
-        return self._area(float(self.aucs @ weights), self.values @ weights, missing, fixed)
+        # Weights that sum to 1 but for rounding leave areas that are all alike as they are.
+        value = float(np.clip(self.aucs @ weights, self.aucs.min(), self.aucs.max()))
+        return self._area(value, self.values @ weights, missing, fixed)
 
     def _area(self, value: float, values: Floats, *reasons: str | None) -> Area:
         return Area(value, values, self.n, self.n_patients, self.clustered, *reasons)

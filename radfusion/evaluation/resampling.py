@@ -150,8 +150,9 @@ def bootstrap_interval(
 
     The acceleration of BCa is a sixth of the skewness of the influence values.
     """
-    drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn) or drawn.min() == drawn.max():
+    if not np.isfinite(drawn).all():
+        return None, None, "some resamples hold no case of a class: the interval is not estimable"
+    if drawn.min() == drawn.max():
         return None, None, "every resample gives the same area: the interval is not estimable"
     tails = np.array([0.5 - level / 2, 0.5 + level / 2])
     if kind == "bca":

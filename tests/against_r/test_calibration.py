@@ -85,7 +85,7 @@ def distances(y, p, smoother):
 
 def hosmer_lemeshow(y, p, groups):
     """The groups are R's by-product; the test is ours."""
-    found = hosmer_lemeshow_test(y, p, n_groups=groups)
+    found = hosmer_lemeshow_test(y, p, n_groups=groups, fitted=True)
     breaks = np.unique(np.quantile(p, np.linspace(0, 1, groups + 1)))
     # A quantile that is a case differs from it in the last digit at most.
     nearest = p[np.abs(p[:, None] - breaks).argmin(axis=0)]

@@ -168,7 +168,12 @@ def roc_multiclass(case):
     # R's advisory variance leaves out sqrt(m / (m - 1)), with m the size of the case's group.
     plain = [without_small_sample_factor(y, each, classes) for each in both]
     se = np.sqrt(((plain[0] - plain[1]) ** 2).sum()) / len(y)
-    difference = ev.macro_auc_test(y, *both, classes).difference
+    test = ev.macro_auc_test(y, *both, classes)
+    difference = test.difference
+    gap = np.subtract(*(ev.influence(y, each, classes).values.mean(axis=1) for each in both))
+    if test.statistic:
+        np.testing.assert_allclose(difference / test.statistic, np.sqrt(gap @ gap) / len(y), rtol=1e-10)
+        np.testing.assert_allclose(test.p, 2 * norm.sf(abs(test.statistic)), rtol=1e-10)
     return {
         "model1": several_classes(y, both[0], classes),
         "model2": several_classes(y, both[1], classes),

@@ -161,7 +161,7 @@ def test_reclassification_by_patients():
     for one, other in zip(once, twice, strict=True):
         assert other.statistic == pytest.approx(one.statistic, rel=0.02)
     one_patient = reclassification(y, p, q, patients=np.zeros(len(y)))
-    assert one_patient[0].reason == "the variance needs two patients and two cases of each group"
+    assert one_patient[0].reason == "the variance needs two patients of each group"
 
 
 def test_nri_and_idi_improve_without_information():

@@ -205,6 +205,7 @@ def macro_auc_test_unpaired(  # noqa: PLR0917 - two samples are two pairs of arr
 ) -> Comparison:
     """Test of two models' macro AUCs on different patients: z of the difference with ``se**2 = se_a**2 + se_b**2``.
 
+    Where patients have several cases use :func:`average_auc_test`, whose sets know the patients.
     With two classes this is :func:`delong_test_unpaired` (t with Welch's degrees of freedom).
 
     Parameters

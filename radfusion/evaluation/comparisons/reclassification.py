@@ -131,9 +131,10 @@ def _tested(bare: Comparison, part: tuple[float, Floats], events: Booleans, *, g
     difference, influence = part
     bare = bare.model_copy(update={"difference": difference})
     sums = influence if groups.codes is None else np.bincount(groups.codes, weights=influence)
-    if min(int(events.sum()), int((~events).sum()), len(sums)) < 2:
+    units = [int(each.sum()) if groups.codes is None else len(set(groups.codes[each])) for each in (events, ~events)]
+    if min(*units, len(sums)) < 2:
         who = "cases" if groups.codes is None else "patients"
-        return bare.model_copy(update={"reason": f"the variance needs two {who} and two cases of each group"})
+        return bare.model_copy(update={"reason": f"the variance needs two {who} of each group"})
     factor = 1.0 if groups.codes is None else len(sums) / (len(sums) - 1)
     se = float(np.sqrt(sums @ sums * factor))
     # The same change of every risk leaves rounding errors.

@@ -63,6 +63,8 @@ def auc_bootstrap_test(pair: ScoredPair, average: Average = "macro", *, how: Boo
 
 def bootstrap_z(difference: float, drawn: Floats, *, level: float) -> dict[str, float | str]:
     """Statistic, P value and limits from a difference and its (B,) resamples."""
+    if not np.isfinite(drawn).all():
+        return {"reason": "some resamples hold no case of a class: no test is possible"}
     spread = float(drawn.std(ddof=1))
     if spread == 0:
         if difference:

@@ -106,7 +106,7 @@ def _calibrations(scored: ScoredSet) -> list[Estimate]:
         own = ranked.one(k)
         ici = smooth_errors(own)[0].model_copy(update={"level": level, "n_patients": groups.count})
         of_class = [*recalibration(own, groups, level=level), ici]
-        found += [each.model_copy(update={"class_": name}) for each in of_class]
+        found += [each.model_copy(update={"class_": str(name)}) for each in of_class]
         indices.append(ici)
     values = [each.value for each in indices if each.value is not None]
     # A class without a curve leaves no mean.

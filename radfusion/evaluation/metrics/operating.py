@@ -221,5 +221,5 @@ def _operating_points(scored: ScoredSet) -> list[Estimate]:
             point = [Estimate(metric=m, value=None, level=scored.level, n=len(codes), reason=reason) for m in every]
         else:
             point = _Decisions(codes == k, probabilities[:, k] >= threshold, groups, scored.level).estimates("wilson")
-        found += [each.model_copy(update={"class_": name}) for each in point]
+        found += [each.model_copy(update={"class_": str(name)}) for each in point]
     return found

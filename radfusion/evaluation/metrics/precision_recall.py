@@ -159,6 +159,6 @@ def _average_precisions(scored: ScoredSet) -> list[Estimate]:
     ranked = multiclass(scored.labels, scored.probabilities, scored.classes)
     groups, level = clusters(scored.patients, len(ranked.scores)), level_of(scored.level)
     return [
-        _average_precision_of(ranked.one(k), groups, level=level).model_copy(update={"class_": name})
+        _average_precision_of(ranked.one(k), groups, level=level).model_copy(update={"class_": str(name)})
         for k, name in enumerate(scored.classes)
     ]

@@ -46,6 +46,10 @@ class _Pairs:
         return np.asarray(values if groups.codes is None else np.bincount(groups.codes, weights=values))
 
 
+# A smaller standard error is rounding error of influence values that cancel, as those of a single patient do.
+ROUNDING = 1e-12
+
+
 def harrell_c(
     times: ArrayLike, events: ArrayLike, scores: ArrayLike, *, level: float = 0.95, patients: ArrayLike | None = None
 ) -> Estimate:
@@ -170,7 +174,8 @@ def concordance_test(  # noqa: PLR0917 - times, events and two scores are arrays
     if values[0] is None or values[1] is None:
         return bare.model_copy(update={"reason": "no pair of cases is comparable: no event has a case followed longer"})
     difference = pairs[0].influence(groups) - pairs[1].influence(groups)
-    tested = wald_test(values[0] - values[1], float(np.sqrt(difference @ difference)), level=level)
+    se = float(np.sqrt(difference @ difference))
+    tested = wald_test(values[0] - values[1], se if se > ROUNDING else 0.0, level=level)
     return bare.model_copy(update=vars(tested))
 
 
@@ -178,7 +183,7 @@ def logit_interval(
     value: float, se: float, *, level: float, name: str
 ) -> tuple[float | None, float | None, str | None]:
     """Limits that are symmetric on the scale of log(v / (1 - v)), or the reason why there are none."""
-    if value in (0.0, 1.0) or se == 0:
+    if value in (0.0, 1.0) or se <= ROUNDING:
         return None, None, f"the {name} is {value:.4g} with a variance estimated as 0: the interval is not estimable"
     centre, half = float(logit(value)), float(ndtri(0.5 + level / 2)) * se / (value * (1 - value))
     return float(expit(centre - half)), float(expit(centre + half)), None
