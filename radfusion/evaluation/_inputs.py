@@ -58,6 +58,10 @@ class Clusters:
     codes: Integers | None = None
     count: int | None = None
 
+    def sums(self, values: Floats) -> Floats:
+        """Sums of (n,) values per patient where patients have several cases; else the values themselves."""
+        return values if self.codes is None else np.asarray(np.bincount(self.codes, weights=values), dtype=np.float64)
+
     def where(self, kept: Booleans) -> Clusters:
         """The patients of some of the cases, or of none."""
         if self.codes is None or not kept.any():

@@ -120,7 +120,7 @@ def clopper_pearson_interval(share: float, n: float, *, level: float) -> tuple[f
 def clustered_variance(values: Floats | Booleans, groups: Clusters) -> float | None:
     """Variance of the mean of (n,) values, from sums per patient where patients have several; None for one unit."""
     centred = values - values.mean()
-    sums = centred if groups.codes is None else np.bincount(groups.codes, weights=centred)
+    sums = groups.sums(centred)
     units = len(sums)
     return float(sums @ sums / len(values) ** 2 * units / (units - 1)) if units > 1 else None
 

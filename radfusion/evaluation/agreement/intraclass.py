@@ -260,13 +260,10 @@ def _estimates(singles: Floats, squares: MeanSquares, form: Form, *, level: floa
     noise = _noise(squares, form)[0]
     for single, limits, subjects, error in zip(singles[0], found.T.tolist(), squares.subjects, noise, strict=True):
         value, low, high = (None if np.isnan(each) else each for each in limits)
-        reason = None
-        if value is None:
-            reason = _NO_TOTAL if np.isnan(single) else _NO_MEAN
-        elif high is None:
-            reason = _NO_SUBJECTS if subjects == 0 else _NO_ERROR if error == 0 else _NO_DF
-        elif low is None:
-            reason = _UNBOUNDED
+        no_limits = _NO_SUBJECTS if subjects == 0 else _NO_ERROR if error == 0 else _NO_DF
+        no_value = _NO_TOTAL if np.isnan(single) else _NO_MEAN
+        missing = ((value, no_value), (high, no_limits), (low, _UNBOUNDED))
+        reason = next((why for number, why in missing if number is None), None)
         bare = Estimate(metric=form, value=value, level=level, n=squares.n, reason=reason)
         yield bare if high is None else bare.model_copy(update={"low": low, "high": high, "method": "f"})
 

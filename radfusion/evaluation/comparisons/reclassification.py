@@ -130,7 +130,7 @@ def _part(values: Floats, group: Booleans, *, divisor: int) -> tuple[float, Floa
 def _tested(bare: Comparison, part: tuple[float, Floats], events: Booleans, *, groups: Clusters) -> Comparison:
     difference, influence = part
     bare = bare.model_copy(update={"difference": difference})
-    sums = influence if groups.codes is None else np.bincount(groups.codes, weights=influence)
+    sums = groups.sums(influence)
     units = [int(each.sum()) if groups.codes is None else len(set(groups.codes[each])) for each in (events, ~events)]
     if min(*units, len(sums)) < 2:
         who = "cases" if groups.codes is None else "patients"

@@ -19,6 +19,9 @@ from radfusion.evaluation.survival._follow_up import FollowUp, follow_up
 
 __all__ = ["concordance_test", "harrell_c", "logit_interval"]
 
+# A smaller standard error is rounding error of influence values that cancel, as those of a single patient do.
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class _Pairs:
@@ -43,11 +46,7 @@ class _Pairs:
         wins = self.concordant + self.tied / 2
         index = wins.sum() / self.comparable.sum()
         values = 2 * (wins - index * self.comparable) / self.comparable.sum()
-        return np.asarray(values if groups.codes is None else np.bincount(groups.codes, weights=values))
-
-
-# A smaller standard error is rounding error of influence values that cancel, as those of a single patient do.
-ROUNDING = 1e-12
+        return groups.sums(np.asarray(values, dtype=np.float64))
 
 
 def harrell_c(
@@ -175,7 +174,7 @@ def concordance_test(  # noqa: PLR0917 - times, events and two scores are arrays
         return bare.model_copy(update={"reason": "no pair of cases is comparable: no event has a case followed longer"})
     difference = pairs[0].influence(groups) - pairs[1].influence(groups)
     se = float(np.sqrt(difference @ difference))
-    tested = wald_test(values[0] - values[1], se if se > ROUNDING else 0.0, level=level)
+    tested = wald_test(values[0] - values[1], se if se > _ROUNDING else 0.0, level=level)
     return bare.model_copy(update=vars(tested))
 
 
@@ -183,7 +182,7 @@ def logit_interval(
     value: float, se: float, *, level: float, name: str
 ) -> tuple[float | None, float | None, str | None]:
     """Limits that are symmetric on the scale of log(v / (1 - v)), or the reason why there are none."""
-    if value in (0.0, 1.0) or se <= ROUNDING:
+    if value in (0.0, 1.0) or se <= _ROUNDING:
         return None, None, f"the {name} is {value:.4g} with a variance estimated as 0: the interval is not estimable"
     centre, half = float(logit(value)), float(ndtri(0.5 + level / 2)) * se / (value * (1 - value))
     return float(expit(centre - half)), float(expit(centre + half)), None

@@ -87,7 +87,7 @@ def _area(followed: FollowUp, scores: Floats, groups: Clusters, *, at: float, le
         lacking = "no event was observed until" if not cases.any() else "no case was followed beyond"
         return bare.model_copy(update={"reason": f"{lacking} {at:.6g}"})
     value, influence = _weighted_area(followed, scores, cases=cases, controls=controls)
-    sums = influence if groups.codes is None else np.bincount(groups.codes, weights=influence)
+    sums = groups.sums(influence)
     se = float(np.sqrt(sums @ sums))
     low, high, reason = logit_interval(value, se, level=level, name="AUC")
     method = f"{'cluster_' if groups.codes is not None else ''}ipcw_jackknife_logit"
