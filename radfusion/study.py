@@ -30,7 +30,7 @@ from radfusion.errors import StudyError
 from radfusion.evaluation.settings import EvaluationSettings
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.extractors.radiomics import Radiomics
-from radfusion.imaging.loading import ImagingSettings
+from radfusion.imaging.settings import ImagingSettings
 from radfusion.modelling.settings import ModellingSettings
 
 __all__ = ["CohortSettings", "FeatureSettings", "Statements", "Study"]

@@ -19,7 +19,8 @@ from radfusion.core.results import StudyResults
 from radfusion.evaluation.audit import AUDIT_RULES
 from radfusion.execution.executors import executor_named
 from radfusion.extraction.extractors.deep import Deep
-from radfusion.imaging.loading import ImagingSettings, read_scan
+from radfusion.imaging.loading import read_scan
+from radfusion.imaging.settings import ImagingSettings
 from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.settings import ModellingSettings

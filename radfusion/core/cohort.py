@@ -123,6 +123,15 @@ class Cohort:
         """Segmentation file of a case."""
         return self.root / str(self.frame.at[case, "segmentation"])
 
+    def segmentation_label(self, case: str) -> int | str | None:
+        """Value or name of the case's structure in its segmentation; None where the table does not say."""
+        if "segmentation_label" not in self.frame.columns:
+            return None
+        stated = self.frame.at[case, "segmentation_label"]
+        if stated is None:
+            return None
+        return int(str(stated)) if str(stated).isdigit() else str(stated)
+
 
 def _read_text_table(path: Path) -> pd.DataFrame:
     if path.is_dir():

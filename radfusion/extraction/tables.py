@@ -19,18 +19,10 @@ from radfusion.execution.executors import Executor, Outcome, Serial
 from radfusion.execution.progress import Progress
 from radfusion.execution.provenance import package_versions, source_revision
 from radfusion.extraction.extractors.base import Extractor
-from radfusion.imaging.loading import ImagingSettings, read_scan
+from radfusion.imaging.loading import CaseFiles, read_scans
+from radfusion.imaging.settings import ImagingSettings
 
-__all__ = ["CaseFiles", "Extracted", "Extraction", "extract", "extract_batch"]
-
-
-@dataclass(frozen=True)
-class CaseFiles:
-    """Where a case's files are."""
-
-    case: str
-    image: str
-    segmentation: str
+__all__ = ["Extracted", "Extraction", "extract", "extract_batch"]
 
 
 @dataclass(frozen=True)
@@ -105,12 +97,13 @@ def extract(
 
 def extract_batch(task: Extraction) -> list[Extracted]:
     """Read and extract the cases of one batch; a case that cannot be used costs itself only."""
-    scans, results = [], []
-    for files in task.cases:
-        try:
-            scans.append(read_scan(files.case, files.image, files.segmentation, settings=task.imaging))
-        except (CaseError, MemoryError) as error:
-            results.append(_excluded(files.case, error, "read"))
+    try:
+        read = read_scans(task.cases, settings=task.imaging)
+    except MemoryError as error:
+        return [_excluded(files.case, error, "read") for files in task.cases]
+    scans = [scan for scan in read if isinstance(scan, Scan)]
+    failed = zip(task.cases, read, strict=True)
+    results = [_excluded(files.case, error, "read") for files, error in failed if isinstance(error, CaseError)]
     try:
         values = task.extractor.extract(scans) if scans else []
     except (CaseError, MemoryError, RuntimeError) as error:  # RuntimeError: torch and ITK, memory of the GPU included
@@ -134,7 +127,8 @@ def _excluded(case: str, error: Exception, stage: str) -> Extracted:
 
 
 def _files(cohort: Cohort, case: str) -> CaseFiles:
-    return CaseFiles(str(case), str(cohort.image_path(case)), str(cohort.segmentation_path(case)))
+    image, segmentation = cohort.image_path(case), cohort.segmentation_path(case)
+    return CaseFiles(str(case), str(image), str(segmentation), cohort.segmentation_label(case))
 
 
 def _cache_keys(files: Sequence[CaseFiles], extractor: Extractor, imaging: ImagingSettings) -> dict[str, str]:
@@ -143,7 +137,8 @@ def _cache_keys(files: Sequence[CaseFiles], extractor: Extractor, imaging: Imagi
     keys = {}
     for case in files:
         try:
-            keys[case.case] = content_hash(settings, file_hash(case.image), file_hash(case.segmentation))
+            drawn = file_hash(case.segmentation) if case.segmentation else None
+            keys[case.case] = content_hash(settings, file_hash(case.image), drawn, case.label)
         except OSError:
             continue  # reading the case will say what is wrong with the file
     return keys
@@ -168,8 +163,7 @@ def _remember(cache: Cache, key: str, result: Extracted) -> None:
 def _run(
     todo: Sequence[CaseFiles], extractor: Extractor, *, imaging: ImagingSettings, executor: Executor
 ) -> Iterator[Extracted]:
-    size = extractor.batch
-    batches = [tuple(todo[start : start + size]) for start in range(0, len(todo), size)]
+    batches = list(_batches(todo, extractor.batch))
     lost: list[CaseFiles] = []
     for batch, outcome in _outcomes(batches, extractor, imaging=imaging, executor=executor):
         if outcome.value is not None:
@@ -180,6 +174,21 @@ def _run(
             yield _unanswered(batch[0], extractor, outcome)
     for batch, outcome in _outcomes([(files,) for files in lost], extractor, imaging=imaging, executor=executor):
         yield from outcome.value if outcome.value is not None else [_unanswered(batch[0], extractor, outcome)]
+
+
+def _batches(todo: Sequence[CaseFiles], size: int) -> Iterator[tuple[CaseFiles, ...]]:
+    """At least `size` cases at a time; the cases of an image stay together, so that it is read and filtered once."""
+    images: dict[str, list[CaseFiles]] = {}
+    for files in todo:
+        images.setdefault(files.image, []).append(files)
+    batch: list[CaseFiles] = []
+    for group in images.values():
+        batch.extend(group)
+        if len(batch) >= size:
+            yield tuple(batch)
+            batch = []
+    if batch:
+        yield tuple(batch)
 
 
 def _unanswered(files: CaseFiles, extractor: Extractor, outcome: Outcome[list[Extracted]]) -> Extracted:

@@ -1,15 +1,39 @@
-"""Boxes around regions, for images of any number of axes."""
+"""Where pixels lie in the patient, and boxes around regions, for images of any number of axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "bounding_box", "box_shape", "padded", "size_text"]
+__all__ = ["Box", "Grid", "bounding_box", "box_shape", "padded", "size_text"]
 
 Box = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the pixels of an image lie.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows and columns, or slices, rows and columns.
+    spacing : tuple of float or None
+        Distance between pixel centres in mm, one per axis of `shape`; None when the file does not say.
+    origin : tuple of float
+        Centre of the first pixel in mm in the patient's LPS frame, reversed (z, y, x); a plane that a file places in
+        the patient has three numbers too; empty for a plain raster.
+    direction : tuple of float
+        Direction cosines, matrix by rows, rows and columns reversed likewise; empty for a plain raster.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...] | None = None
+    origin: tuple[float, ...] = ()
+    direction: tuple[float, ...] = ()
 
 
 def bounding_box(roi: NDArray[np.bool_]) -> Box:

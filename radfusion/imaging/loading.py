@@ -1,48 +1,47 @@
-"""Files of one case to a scan."""
+"""Files of cases to scans."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat, PositiveInt
 
 from radfusion.core.scan import Scan
-from radfusion.core.settings import Settings
 from radfusion.errors import CaseError
 from radfusion.imaging.formats import Pixels, format_of
 from radfusion.imaging.geometry import size_text
-from radfusion.imaging.segmentations import label_map, roi_of
+from radfusion.imaging.segmentations import Drawn, check_same_size, read_roi
+from radfusion.imaging.settings import ImagingSettings
 
-__all__ = ["ImagingSettings", "probe", "read_scan"]
+__all__ = ["CaseFiles", "probe", "read_scan", "read_scans"]
 
 
-class ImagingSettings(Settings):
-    """How files become scans."""
+@dataclass(frozen=True)
+class CaseFiles:
+    """Where a case's files are, and which structure of the segmentation is its region.
 
-    segmentation_label: int | None = Field(
-        default=None, description="value of the region in the segmentation; null: the only value that is not 0"
-    )
-    min_roi_pixels: PositiveInt = Field(default=32, description="pixels (voxels) that a region must have")
-    spacing: Annotated[tuple[PositiveFloat, ...], Field(min_length=2, max_length=3)] | None = Field(
-        default=None,
-        description="distance between pixel centres in mm (rows, columns; volumes: slices first); "
-        "null: what each file says. Overrides the files",
-    )
-    modality: str | None = Field(
-        default=None, description="DICOM code of the modality where a file states none: CR, DX"
-    )
-    colour: Literal["luminance", "refuse"] = Field(
-        default="luminance",
-        description="what becomes of coloured pixels: ITU-R BT.601 luminance, or the case is excluded; "
-        "files whose three channels are equal are grey",
-    )
-    max_pixels: PositiveInt = Field(default=2**28, description="size above which a file is refused before decoding")
+    Attributes
+    ----------
+    case : str
+        Identifier of the case.
+    image : str
+        Image file.
+    segmentation : str or None
+        Segmentation file; without one the whole image is the region.
+    label : int, str or None
+        Value or name of the structure in the segmentation; None: what the imaging settings say.
+    """
+
+    case: str
+    image: str
+    segmentation: str | None = None
+    label: int | str | None = None
 
 
 def read_scan(case: str, image: str | Path, segmentation: str | Path | None, *, settings: ImagingSettings) -> Scan:
@@ -62,26 +61,75 @@ def read_scan(case: str, image: str | Path, segmentation: str | Path | None, *, 
     CaseError
         Of stage ``read`` or ``segmentation``: what is wrong with which file and what is allowed.
     """
-    image, segmentation = Path(image), Path(segmentation) if segmentation is not None else None
-    with _stage("read"):
-        _checked_shape(image, settings)
-        pixels = format_of(image).read(image)
-        facts = dict(pixels.facts)
-        grey = _finite(_grey(pixels, settings, facts, name=image.name), image.name)
-        spacing = _spacing(pixels, settings, facts, name=image.name)
-    with _stage("segmentation"):
-        roi = _roi(segmentation, image, pixels=pixels, settings=settings)
-    if segmentation is None:
-        facts["segmentation"] = "none: the whole image"
-    return Scan(
-        case=case,
-        image=grey,
-        roi=roi,
-        spacing=spacing,
+    drawn = None if segmentation is None else str(segmentation)
+    (scan,) = read_scans([CaseFiles(case, str(image), drawn)], settings=settings)
+    if isinstance(scan, CaseError):
+        raise scan
+    return scan
+
+
+def read_scans(files: Sequence[CaseFiles], *, settings: ImagingSettings) -> list[Scan | CaseError]:
+    """Read cases; those that follow each other on one image file share its pixels, the same array object.
+
+    Returns
+    -------
+    list of Scan or CaseError
+        In the order of `files`; a case that cannot be used costs itself only.
+    """
+    found: list[Scan | CaseError] = []
+    for image, group in groupby(files, key=lambda each: each.image):
+        found.extend(_scans_of(Path(image), list(group), settings))
+    return found
+
+
+def _scans_of(image: Path, group: Sequence[CaseFiles], settings: ImagingSettings) -> Iterator[Scan | CaseError]:
+    try:
+        with _stage("read"):
+            film = _film(image, settings)
+    except CaseError as error:
+        yield from [error] * len(group)
+        return
+    for files in group:
+        try:
+            with _stage("segmentation"):
+                yield _scan(files, film, settings)
+        except CaseError as error:
+            yield error
+
+
+def _film(image: Path, settings: ImagingSettings) -> Pixels:
+    """Grey, finite pixels with the spacing that holds for them."""
+    _checked_shape(image, settings)
+    pixels = format_of(image).read(image)
+    facts = dict(pixels.facts)
+    return Pixels(
+        values=_finite(_grey(pixels, settings, facts, name=image.name), image.name),
+        spacing=_spacing(pixels, settings, facts, name=image.name),
         modality=pixels.modality or settings.modality or "unknown",
         origin=pixels.origin,
         direction=pixels.direction,
         facts=facts,
+    )
+
+
+def _scan(files: CaseFiles, film: Pixels, settings: ImagingSettings) -> Scan:
+    if files.segmentation is None:
+        whole = np.ones(film.values.shape, dtype=np.bool_)
+        drawn = Drawn(whole, {"segmentation": "none: the whole image"})
+    else:
+        path = Path(files.segmentation)
+        _checked_shape(path, settings)
+        label = settings.segmentation_label if files.label is None else files.label
+        drawn = read_roi(path, label, film.grid, image=Path(files.image).name, settings=settings)
+    return Scan(
+        case=files.case,
+        image=film.values,
+        roi=drawn.roi,
+        spacing=film.spacing,
+        modality=film.modality or "unknown",
+        origin=film.origin,
+        direction=film.direction,
+        facts={**film.facts, **drawn.facts},
     )
 
 
@@ -102,7 +150,7 @@ def probe(image: str | Path, segmentation: str | Path | None, *, settings: Imagi
     try:
         shape = _checked_shape(image, settings)
         if segmentation is not None:
-            _check_same_size(shape, _checked_shape(segmentation, settings), image.name, segmentation.name)
+            check_same_size(shape, _checked_shape(segmentation, settings), image.name, segmentation.name)
     except CaseError as error:
         return error.reason
     return None
@@ -160,42 +208,3 @@ def _spacing(
         raise CaseError(f"{name}: imaging.spacing has {len(settings.spacing)} numbers, the image has {axes} axes")
     facts["spacing"] = "imaging.spacing"
     return settings.spacing
-
-
-def _roi(segmentation: Path | None, image: Path, *, pixels: Pixels, settings: ImagingSettings) -> NDArray[np.bool_]:
-    shape = pixels.values.shape[:2] if pixels.colour else pixels.values.shape
-    if segmentation is None:
-        return np.ones(shape, dtype=np.bool_)
-    _check_same_size(shape, _checked_shape(segmentation, settings), image.name, segmentation.name)
-    drawn = format_of(segmentation).read_labels(segmentation)
-    _check_same_place(pixels, drawn, image.name, segmentation.name)
-    roi = roi_of(label_map(drawn, segmentation.name), settings.segmentation_label, name=segmentation.name)
-    count = int(np.count_nonzero(roi))
-    if count < settings.min_roi_pixels:
-        raise CaseError(
-            f"{segmentation.name}: the region has {count} pixels; at least {settings.min_roi_pixels} "
-            "(imaging.min_roi_pixels)"
-        )
-    return roi
-
-
-def _check_same_size(image: tuple[int, ...], drawn: tuple[int, ...], *names: str) -> None:
-    if image != drawn:
-        raise CaseError(
-            f"{names[1]}: is {size_text(drawn)}, the image {names[0]} is {size_text(image)}; they must be equal"
-        )
-
-
-def _check_same_place(image: Pixels, drawn: Pixels, *names: str) -> None:
-    """Two volumes of one size may still lie elsewhere in the patient."""
-    if len(image.origin) != len(drawn.origin) or not image.origin or image.spacing is None or drawn.spacing is None:
-        return
-    apart = {
-        "spacing": not np.allclose(image.spacing, drawn.spacing, rtol=1e-3, atol=0),
-        "direction": not np.allclose(image.direction, drawn.direction, rtol=0, atol=1e-3),
-        "origin": bool(np.any(np.abs(np.subtract(image.origin, drawn.origin)) > 0.1 * np.asarray(image.spacing))),
-    }
-    wrong = [what for what, differs in apart.items() if differs]
-    if wrong:
-        stated: list[Any] = [f"{what} {getattr(drawn, what)} and {getattr(image, what)}" for what in wrong]
-        raise CaseError(f"{names[1]}: lies elsewhere than the image {names[0]}: {'; '.join(stated)}; resample it")

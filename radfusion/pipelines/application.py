@@ -12,7 +12,8 @@ from radfusion.core.hashing import canonical_json
 from radfusion.errors import FeatureError, RunError, UserError
 from radfusion.execution.progress import Progress
 from radfusion.extraction.extractors.base import Extractor
-from radfusion.extraction.tables import CaseFiles, Extraction, extract_batch
+from radfusion.extraction.tables import Extraction, extract_batch
+from radfusion.imaging.loading import CaseFiles
 from radfusion.modelling.model import Model, load_model
 from radfusion.pipelines.fusion import available_extractors
 from radfusion.study import Study

@@ -8,7 +8,8 @@ from radfusion.core.cohort import Cohort
 from radfusion.errors import CaseError, StudyError, WeightsError
 from radfusion.execution.executors import Executor
 from radfusion.execution.progress import Progress
-from radfusion.imaging.loading import ImagingSettings, read_scan
+from radfusion.imaging.loading import read_scan
+from radfusion.imaging.settings import ImagingSettings
 from radfusion.modelling.folds import TrainingLabels, check_folds
 from radfusion.networks.devices import choose_device
 from radfusion.networks.weights import WEIGHTS

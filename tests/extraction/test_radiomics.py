@@ -239,7 +239,8 @@ def test_an_installed_pyradiomics_is_available():
 def test_real_films_have_the_values_of_pyradiomics(shared):
     import pandas as pd
 
-    from radfusion.imaging.loading import ImagingSettings, read_scan
+    from radfusion.imaging.loading import read_scan
+    from radfusion.imaging.settings import ImagingSettings
 
     folder = shared / "data" / "cxr3"
     table = pd.read_csv(folder / "cohort.csv").sample(4, random_state=0)

@@ -7,7 +7,8 @@ import pytest
 from pydicom.uid import generate_uid
 
 from radfusion.errors import CaseError
-from radfusion.imaging.loading import ImagingSettings, probe, read_scan
+from radfusion.imaging.loading import probe, read_scan
+from radfusion.imaging.settings import ImagingSettings
 
 SETTINGS = ImagingSettings()
 PNG_MASK = ImagingSettings(min_roi_pixels=1)

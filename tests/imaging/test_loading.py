@@ -13,7 +13,8 @@ from pydicom.data import get_testdata_file
 
 from radfusion.errors import CaseError
 from radfusion.imaging.geometry import bounding_box, box_shape, padded
-from radfusion.imaging.loading import ImagingSettings, probe, read_scan
+from radfusion.imaging.loading import probe, read_scan
+from radfusion.imaging.settings import ImagingSettings
 
 SETTINGS = ImagingSettings()
 

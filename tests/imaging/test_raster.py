@@ -6,7 +6,8 @@ from PIL import Image
 
 from radfusion.errors import CaseError
 from radfusion.imaging.formats import format_of
-from radfusion.imaging.loading import ImagingSettings, read_scan
+from radfusion.imaging.loading import read_scan
+from radfusion.imaging.settings import ImagingSettings
 
 SETTINGS = ImagingSettings()
 

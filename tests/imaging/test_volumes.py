@@ -7,7 +7,8 @@ import pytest
 import SimpleITK
 
 from radfusion.errors import CaseError
-from radfusion.imaging.loading import ImagingSettings, probe, read_scan
+from radfusion.imaging.loading import probe, read_scan
+from radfusion.imaging.settings import ImagingSettings
 
 SETTINGS = ImagingSettings()
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")

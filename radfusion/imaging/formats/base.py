@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from radfusion.core.registry import Registry
 from radfusion.errors import CaseError
+from radfusion.imaging.geometry import Grid
 
 __all__ = ["FORMATS", "Format", "Pixels", "decoding"]
 
@@ -50,6 +51,12 @@ class Pixels:
     direction: tuple[float, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     colour: bool = False
+
+    @property
+    def grid(self) -> Grid:
+        """Where the pixels lie."""
+        shape = self.values.shape[:-1] if self.colour else self.values.shape
+        return Grid(shape, self.spacing, self.origin, self.direction)
 
 
 class Format(ABC):
