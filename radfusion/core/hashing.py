@@ -37,8 +37,11 @@ def content_hash(*values: Any) -> str:
 
 
 def file_hash(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
+    """SHA-256 of a file's bytes, or of the names and bytes of the files in a folder, as 64 hexadecimal digits."""
+    path = Path(path)
+    if path.is_dir():
+        return content_hash([[each.name, file_hash(each)] for each in sorted(path.iterdir()) if each.is_file()])
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -168,6 +168,8 @@ def _take(image: NDArray[Any], box: tuple[int, int, int, int]) -> NDArray[Any]:
 
 def _is_8_bit(scan: Scan) -> bool:
     """Whether the file says so; where it says nothing, whether the whole image is integers from 0 to 255."""
+    if "window" in scan.facts:
+        return True
     if "mode" in scan.facts:
         return scan.facts["mode"] in _EIGHT_BIT_MODES
     if "bits_stored" in scan.facts:

@@ -1,7 +1,11 @@
 """Plain pictures: what each pixel mode becomes."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
+import SimpleITK
 from PIL import Image
 
 from radfusion.errors import CaseError
@@ -103,3 +107,56 @@ def test_a_palette_segmentation_is_read_by_index(tmp_path, region, write_png, fi
 def test_content_decides_over_the_suffix(tmp_path, write_png, film):
     path = write_png(film).rename(tmp_path / "film.dcm")
     assert format_of(path).title.startswith("PNG")
+
+
+@pytest.fixture
+def deep():
+    """Colours of 16 bits."""
+    return np.random.default_rng(6).integers(0, 65536, (9, 11, 3), dtype=np.uint16)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bit_colours_keep_their_bits(tmp_path, deep, suffix):
+    path = tmp_path / f"deep.{suffix}"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(deep, isVector=True), str(path))
+    pixels = format_of(path).read(path)
+    np.testing.assert_array_equal(pixels.values, deep)
+    assert pixels.facts["mode"] == "RGB, 16 bits per channel"
+    grey = np.repeat(deep[..., :1], 3, axis=-1)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(grey, isVector=True), str(path))
+    np.testing.assert_array_equal(read_scan("a", path, None, settings=SETTINGS).image, deep[..., 0])
+
+
+def test_sixteen_bit_grey_with_transparency_is_refused_not_shortened(tmp_path, deep):
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep[..., :2])
+    header = struct.pack(">IIBBBBB", 11, 9, 16, 4, 0, 0, 0)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "grey.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    with pytest.raises(CaseError, match=r"grey\.png: 16-bit grey with transparency is not read; save it without"):
+        read_scan("a", tmp_path / "grey.png", None, settings=SETTINGS)
+
+
+def test_a_tiff_of_sixteen_bits_whose_white_is_zero_is_turned_round(tmp_path, film):
+    path = tmp_path / "film.tif"
+    Image.fromarray(film.astype(np.uint16)).save(path, tiffinfo={262: 0})
+    scan = read_scan("a", path, None, settings=SETTINGS)
+    np.testing.assert_array_equal(scan.image, 65535.0 - film)
+    assert scan.facts["inverted"] == "TIFF, white is zero"
+
+
+@pytest.mark.parametrize("name", ["film.png", "film.tif", "film.jpg"])
+def test_dots_per_inch_are_no_spacing(tmp_path, film, name):
+    Image.fromarray(film).save(tmp_path / name, dpi=(254, 254))
+    scan = read_scan("a", tmp_path / name, None, settings=SETTINGS)
+    assert scan.spacing is None
+    assert "of print or screen, not of the body" in scan.facts["spacing"]
+    stated = read_scan("a", tmp_path / name, None, settings=ImagingSettings(spacing=(0.1, 0.1)))
+    assert (stated.spacing, stated.facts["spacing"]) == ((0.1, 0.1), "imaging.spacing")
+
+
+def test_lossy_compression_is_a_fact(tmp_path, film):
+    Image.fromarray(film).save(tmp_path / "film.jpg")
+    assert read_scan("a", tmp_path / "film.jpg", None, settings=SETTINGS).facts["lossy_compression"] == "JPEG"

@@ -1,13 +1,14 @@
 """NIfTI, NRRD and MetaImage: geometry, and files that SimpleITK would read wrongly without a word."""
 
 import gzip
+import struct
 
 import numpy as np
 import pytest
 import SimpleITK
 
 from radfusion.errors import CaseError
-from radfusion.imaging.loading import probe, read_scan
+from radfusion.imaging.loading import read_scan
 from radfusion.imaging.settings import ImagingSettings
 
 SETTINGS = ImagingSettings()
@@ -46,7 +47,8 @@ def test_one_slice_becomes_a_film(write, values):
     scan = read_scan("a", write(values[:1], "scan.nii.gz"), None, settings=SETTINGS)
     assert scan.image.shape == (12, 14)
     np.testing.assert_allclose(scan.spacing, (0.75, 0.5), rtol=1e-6)
-    assert len(scan.direction) == 4
+    assert (len(scan.origin), len(scan.direction)) == (3, 9)
+    assert scan.facts["slice_thickness_mm"] == "2"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -106,7 +108,70 @@ def test_a_segmentation_elsewhere_in_the_patient_is_refused(write, values):
     drawn[2:7, 3:9, 4:10] = 1
     assert read_scan("a", image, write(drawn, "same.nii.gz"), settings=SETTINGS).n_roi == 180
     moved = write(drawn, "moved.nii.gz", origin=(1.0, 9.0, 3.0), spacing=(0.5, 0.75, 3.0))
-    assert probe(image, moved) is None
     with pytest.raises(CaseError, match=r"lies elsewhere than the image scan\.nii\.gz: spacing .*; origin") as caught:
         read_scan("a", image, moved, settings=SETTINGS)
     assert caught.value.stage == "segmentation"
+
+
+HEADERS = {
+    "nrrd": b"NRRD0004\ntype: short\ndimension: 3\nsizes: 14 12 9\nencoding: raw\nendian: little\n",
+    "mha": b"ObjectType = Image\nNDims = 3\nDimSize = 14 12 9\nElementType = MET_SHORT\n",
+}
+ENDS = {"nrrd": b"\n", "mha": b"ElementDataFile = LOCAL\n"}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "line", "reason"),
+    [
+        ("nrrd", b"", "the header has neither spacings nor space directions"),
+        ("nrrd", b"spacings: 1 nan 2\n", "spacings 1, nan, 2: positive numbers"),
+        ("mha", b"", "the header has no ElementSpacing"),
+    ],
+)
+def test_the_millimetre_that_simpleitk_makes_up_is_not_taken(tmp_path, values, suffix, line, reason):
+    path = tmp_path / f"scan.{suffix}"
+    path.write_bytes(HEADERS[suffix] + line + ENDS[suffix] + values.tobytes())
+    scan = read_scan("a", path, None, settings=SETTINGS)
+    np.testing.assert_array_equal(scan.image, values)
+    assert scan.spacing is None
+    assert scan.facts["spacing"].startswith(f"none, sizes are in pixels: {reason}")
+
+
+@pytest.mark.parametrize("wrong", [0.0, float("nan"), float("inf"), 5000.0])
+def test_impossible_distances_of_a_nifti_are_not_taken(write, values, wrong):
+    path = write(values, "scan.nii")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 80, wrong)
+    path.write_bytes(bytes(content))
+    with pytest.raises(CaseError, match=r"no spacing in mm \(pixdim .*: positive numbers up to 100 mm"):
+        read_scan("a", path, None, settings=ImagingSettings(missing_spacing="refuse"))
+
+
+def test_a_nifti_without_orientation_says_so(write, values):
+    path = write(values, "scan.nii")
+    assert "orientation" not in read_scan("a", path, None, settings=SETTINGS).facts
+    content = bytearray(path.read_bytes())
+    content[252:256] = bytes(4)
+    path.write_bytes(bytes(content))
+    assert "no qform, no sform" in read_scan("a", path, None, settings=SETTINGS).facts["orientation"]
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "message"),
+    [
+        ("scan.nii", struct.pack("<i", 540) + b"n+2\0" + bytes(600), "is NIfTI-2, which is not read; save it as"),
+        ("scan.hdr", struct.pack("<i", 348) + bytes(344), "keeps its pixels in another file"),
+        ("scan.img", bytes(3024), "keeps its pixels in another file"),
+    ],
+)
+def test_older_and_newer_kinds_are_named(tmp_path, name, head, message):
+    (tmp_path / name).write_bytes(head)
+    with pytest.raises(CaseError, match=message):
+        read_scan("a", tmp_path / name, None, settings=SETTINGS)
+
+
+def test_complex_numbers_are_refused(values, tmp_path):
+    image = SimpleITK.GetImageFromArray(values.astype(np.complex64))
+    SimpleITK.WriteImage(image, str(tmp_path / "complex.nii"))
+    with pytest.raises(CaseError, match="complex of 32-bit float"):
+        read_scan("a", tmp_path / "complex.nii", None, settings=SETTINGS)

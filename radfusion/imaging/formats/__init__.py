@@ -21,13 +21,15 @@ _HEAD = 1024
 
 
 def format_of(path: Path) -> Format:
-    """Find the format of a file by its first bytes, and by its suffix only where they say nothing.
+    """Find the format of a file by its first bytes, and by its suffix only where they say nothing; or of a folder.
 
     Raises
     ------
     CaseError
-        When there is no such file, it is a folder or empty, or no format fits.
+        When there is no such file, it is empty, or no format fits.
     """
+    if path.is_dir():
+        return next(reader for reader in FORMATS.items().values() if reader.folders)
     head = _head(path)
     for reader in FORMATS.items().values():
         if reader.recognises(head):
@@ -40,8 +42,6 @@ def format_of(path: Path) -> Format:
 
 
 def _head(path: Path) -> bytes:
-    if path.is_dir():
-        raise CaseError(f"{path.name}: is a folder; a file is wanted (a DICOM series: convert it to one NIfTI file)")
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from radfusion.core.registry import Registry
 from radfusion.errors import CaseError
 from radfusion.imaging.geometry import Grid
+from radfusion.imaging.settings import STANDARD, ImagingSettings
 
 __all__ = ["FORMATS", "Format", "Pixels", "decoding"]
 
@@ -62,19 +63,28 @@ class Pixels:
 class Format(ABC):
     """Reads one family of files.
 
-    A subclass defines :attr:`title`, :attr:`suffixes` and the three methods, and is added to ``FORMATS``.
+    A subclass defines :attr:`title`, :attr:`suffixes` and the three methods, and is added to ``FORMATS``;
+    :attr:`folders` says that a folder of files may be one image.
     """
 
     title: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
+    folders: ClassVar[bool] = False
 
     @abstractmethod
     def recognises(self, head: bytes) -> bool:
         """Whether a file that begins with these bytes is of this format."""
 
     @abstractmethod
-    def shape(self, path: Path) -> tuple[int, ...]:
+    def shape(self, path: Path, settings: ImagingSettings = STANDARD) -> tuple[int, ...]:
         """Size in array order, from the header alone.
+
+        Parameters
+        ----------
+        path : path
+            File, or folder where the format has :attr:`folders`.
+        settings : ImagingSettings, optional
+            What the study says of frames, windows and magnification.
 
         Raises
         ------
@@ -83,8 +93,15 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def read(self, path: Path) -> Pixels:
+    def read(self, path: Path, settings: ImagingSettings = STANDARD) -> Pixels:
         """Intensities and geometry.
+
+        Parameters
+        ----------
+        path : path
+            File, or folder where the format has :attr:`folders`.
+        settings : ImagingSettings, optional
+            What the study says of frames, windows and magnification.
 
         Raises
         ------
@@ -130,4 +147,4 @@ def _words(error: BaseException, path: Path) -> str:
     """Message of an error on one line, without the folder of the file and ITK's source lines and addresses."""
     text = " ".join(str(error).replace(str(path), path.name).split())
     text = re.split(r"ERROR: (?:\w+\(0x[0-9a-f]+\): )?", text)[-1]
-    return text[:200] or type(error).__name__
+    return "".join(sign if sign.isprintable() else "?" for sign in text)[:200] or type(error).__name__

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radfusion.errors import CaseError
 from radfusion.imaging.formats.base import FORMATS, Format, Pixels, decoding
+from radfusion.imaging.settings import STANDARD, ImagingSettings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,6 +23,7 @@ _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x0
 _GREY = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 _COLOUR = {"LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB", "RGBa": "RGB", "RGBX": "RGB"}
 _ORIENTATION = 0x0112
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 
 
 class Raster(Format):
@@ -33,18 +36,24 @@ class Raster(Format):
         """Whether the file begins with one of the four signatures."""
         return head.startswith(_SIGNATURES)
 
-    def shape(self, path: Path) -> tuple[int, ...]:
+    def shape(self, path: Path, settings: ImagingSettings = STANDARD) -> tuple[int, ...]:  # noqa: ARG002
         """Rows and columns, from the header."""
         with decoding(path, self.title), _opened(path) as picture:
             return picture.height, picture.width
 
-    def read(self, path: Path) -> Pixels:
+    def read(self, path: Path, settings: ImagingSettings = STANDARD) -> Pixels:  # noqa: ARG002
         """Grey values as stored, or red, green and blue."""
         with decoding(path, self.title), _opened(path) as picture:
             mode = _checked_mode(path, picture)
-            facts = _facts(picture)
             target = _COLOUR.get(mode, mode)
+            # Asked first: Pillow forgets it once it has decoded, as it does to find the facts of a PNG.
+            shortened = mode in _COLOUR and _stored_bits(picture) == 16
+            facts = _facts(picture)
             values = np.asarray(picture if mode == target else _without_alpha(picture, target))
+            if shortened:
+                values = _sixteen_bits(path, values)
+                facts["mode"] = f"{mode}, 16 bits per channel"
+            values = _as_photographed(picture, values, facts)
         if mode == "1":
             values = values.astype(np.uint8) * np.uint8(255)
         return Pixels(values=values, facts=facts, colour=target == "RGB")
@@ -92,9 +101,10 @@ def _facts(picture: Image) -> dict[str, str]:
     facts = {"format": str(picture.format), "mode": picture.mode}
     if picture.mode in {"LA", "La", "PA", "RGBA", "RGBa"}:
         facts["alpha"] = "ignored"
-    stored = _stored_bits(picture)
-    if stored == 16 and picture.mode in _COLOUR:
-        facts["depth"] = "16 bits per channel, read as 8"
+    if picture.format in {"JPEG", "MPO"} or picture.info.get("compression") in {"jpeg", "tiff_jpeg"}:
+        facts["lossy_compression"] = "JPEG"
+    if "dpi" in picture.info or "resolution" in picture.info:
+        facts["spacing"] = "the resolution that the file states (dots per inch) is of print or screen, not of the body"
     orientation = picture.getexif().get(_ORIENTATION, 1)
     if orientation != 1:
         facts["exif_orientation"] = f"{orientation}, not applied"
@@ -104,6 +114,34 @@ def _facts(picture: Image) -> dict[str, str]:
 def _stored_bits(picture: Image) -> int:
     """Bits per channel that the decoder was told of; Pillow shortens 16-bit colour without a word."""
     return 16 if any(";16" in str(tile[3]) for tile in getattr(picture, "tile", ())) else 8
+
+
+def _sixteen_bits(path: Path, shortened: NDArray[Any]) -> NDArray[Any]:
+    """All bits of a picture that Pillow has shortened to 8, by SimpleITK.
+
+    Pillow has decoded the file to its end before: SimpleITK fills what is missing without a word.
+    """
+    import SimpleITK
+
+    try:
+        whole: NDArray[Any] = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+    except RuntimeError as error:
+        raise CaseError(f"{path.name}: 16-bit grey with transparency is not read; save it without") from error
+    whole = whole[0] if whole.shape[0] == 1 and whole.ndim == shortened.ndim + 1 else whole
+    channels = whole[..., :3]
+    if channels.shape != shortened.shape or not np.array_equal(channels >> 8, shortened):
+        raise CaseError(f"{path.name}: two decoders disagree about its 16-bit colours; save it as 16-bit grey")
+    return channels
+
+
+def _as_photographed(picture: Image, values: NDArray[Any], facts: dict[str, str]) -> NDArray[Any]:
+    """16-bit TIFF whose white is zero turned round (Pillow does so for 8 bits), large 32-bit numbers unsigned."""
+    tags = getattr(picture, "tag_v2", {})
+    if picture.mode.startswith("I;16") and tags.get(_PHOTOMETRIC, 1) == 0:
+        facts["inverted"] = "TIFF, white is zero"
+        return np.iinfo(np.uint16).max - values
+    unsigned = tags.get(_BITS) == (32,) and tags.get(_SAMPLE_FORMAT, (1,)) == (1,)
+    return values.view(np.uint32) if picture.mode == "I" and unsigned else values
 
 
 FORMATS.add("raster", Raster())

@@ -1,0 +1,103 @@
+"""What a volume's header says itself; SimpleITK puts 1 mm where it says nothing or nonsense."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["inflated_head", "orientation_fact", "unstated_spacing"]
+
+_HEAD = 16384
+_LARGEST = 100.0
+
+
+def inflated_head(path: Path) -> bytes:
+    """First bytes of a file, decompressed when it is compressed as a whole.
+
+    Raises
+    ------
+    zlib.error
+        When it begins as compressed, but is not.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return zlib.decompressobj(31).decompress(head, _HEAD) if head.startswith(b"\x1f\x8b") else head
+
+
+def unstated_spacing(path: Path) -> str | None:
+    """Say why a volume has no spacing that can be meant, or None when it has one.
+
+    Parameters
+    ----------
+    path : path
+        NIfTI, NRRD or MetaImage file whose header SimpleITK has read.
+    """
+    head = inflated_head(path)
+    if head.startswith(b"NRRD"):
+        return _nrrd(head)
+    if b"ElementDataFile" in head:
+        return _metaimage(head)
+    return _nifti(head)
+
+
+def orientation_fact(path: Path) -> dict[str, str]:
+    """Fact on a NIfTI file that does not say how its axes lie in the patient."""
+    head = inflated_head(path)
+    if head[344:347] != b"n+1" or any(struct.unpack(f"{_order(head)}2h", head[252:256])):
+        return {}
+    return {"orientation": "not stated (no qform, no sform): axes taken as right to left, front to back, feet to head"}
+
+
+def _order(head: bytes) -> str:
+    return "<" if struct.unpack("<i", head[:4])[0] == 348 else ">"
+
+
+def _nifti(head: bytes) -> str | None:
+    order = _order(head)
+    axes = struct.unpack(f"{order}8h", head[40:56])[0]
+    return _impossible("pixdim", struct.unpack(f"{order}8f", head[76:108])[1 : 1 + min(axes, 3)], head)
+
+
+def _nrrd(head: bytes) -> str | None:
+    text = re.split(rb"\r?\n\r?\n", head)[0]
+    stated = re.search(rb"^(spacings|space directions):(.*)$", text, flags=re.MULTILINE)
+    return _numbers(stated, "neither spacings nor space directions")
+
+
+def _metaimage(head: bytes) -> str | None:
+    text = head[: head.index(b"ElementDataFile")]
+    stated = re.search(rb"^(ElementSpacing|ElementSize)\s*=(.*)$", text, flags=re.MULTILINE)
+    return _numbers(stated, "no ElementSpacing")
+
+
+def _numbers(stated: re.Match[bytes] | None, absent: str) -> str | None:
+    if stated is None:
+        return f"the header has {absent}"
+    keyword = stated.group(1).decode()
+    groups = (
+        stated.group(2).decode("ascii", "replace").replace("none", "").split(")" if b"(" in stated.group(2) else None)
+    )
+    lengths = [_length(group) for group in groups if group.strip()]
+    return _impossible(keyword, lengths, b"")
+
+
+def _length(group: str) -> float:
+    """Length of a vector, or a number itself."""
+    try:
+        numbers = [float(part) for part in group.strip(" (\r\n").split(",")]
+    except ValueError:
+        return math.nan
+    return numbers[0] if len(numbers) == 1 else math.hypot(*numbers)
+
+
+def _impossible(keyword: str, lengths: Sequence[float], head: bytes) -> str | None:
+    """Reason when a length is no distance; of NIfTI in micrometres or metres the size is left to the reader."""
+    largest = math.inf if head[123:124] and head[123] & 7 in {1, 3} else _LARGEST
+    if lengths and all(math.isfinite(each) and 0 < abs(each) <= largest for each in lengths):
+        return None
+    told = ", ".join(f"{each:g}" for each in lengths)
+    return f"{keyword} {told}: positive numbers up to {_LARGEST:g} mm are wanted"
