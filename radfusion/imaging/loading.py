@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from radfusion.core.scan import Scan
 from radfusion.errors import CaseError
 from radfusion.imaging.formats import Pixels, format_of
-from radfusion.imaging.geometry import size_text
-from radfusion.imaging.segmentations import Drawn, check_same_size, read_roi
-from radfusion.imaging.settings import ImagingSettings
+from radfusion.imaging.geometry import Grid, size_text
+from radfusion.imaging.regions import describe
+from radfusion.imaging.segmentations import Drawn, Segmentation, Target, open_segmentation, read_roi
+from radfusion.imaging.settings import ImagingSettings, Window
+from radfusion.imaging.windows import windowed
 
-__all__ = ["CaseFiles", "probe", "read_scan", "read_scans"]
+__all__ = ["CaseFiles", "read_scan", "read_scans"]
 
 
 @dataclass(frozen=True)
@@ -85,75 +87,78 @@ def read_scans(files: Sequence[CaseFiles], *, settings: ImagingSettings) -> list
 def _scans_of(image: Path, group: Sequence[CaseFiles], settings: ImagingSettings) -> Iterator[Scan | CaseError]:
     try:
         with _stage("read"):
-            film = _film(image, settings)
+            film, stated = _film(image, settings)
     except CaseError as error:
         yield from [error] * len(group)
         return
+    target, opened = Target(image, stated), _Opened(settings)
     for files in group:
         try:
             with _stage("segmentation"):
-                yield _scan(files, film, settings)
+                drawn = _drawn(files, target, opened, settings=settings)
         except CaseError as error:
             yield error
+            continue
+        yield Scan(
+            case=files.case,
+            image=film.values,
+            roi=drawn.roi,
+            spacing=film.spacing,
+            modality=film.modality or "unknown",
+            origin=film.origin,
+            direction=film.direction,
+            facts={**film.facts, **drawn.facts, **_described(drawn, film, files)},
+        )
 
 
-def _film(image: Path, settings: ImagingSettings) -> Pixels:
-    """Grey, finite pixels with the spacing that holds for them."""
+def _film(image: Path, settings: ImagingSettings) -> tuple[Pixels, Grid]:
+    """Grey, finite pixels with the spacing that holds for them, and the grid as the file states it."""
     _checked_shape(image, settings)
-    pixels = format_of(image).read(image)
+    pixels = format_of(image).read(image, settings)
     facts = dict(pixels.facts)
-    return Pixels(
-        values=_finite(_grey(pixels, settings, facts, name=image.name), image.name),
+    values = _finite(pixels, _grey(pixels, settings, facts, name=image.name), image.name)
+    film = Pixels(
+        values=_windowed(values, settings, facts, name=image.name),
         spacing=_spacing(pixels, settings, facts, name=image.name),
         modality=pixels.modality or settings.modality or "unknown",
         origin=pixels.origin,
         direction=pixels.direction,
         facts=facts,
     )
+    return film, pixels.grid
 
 
-def _scan(files: CaseFiles, film: Pixels, settings: ImagingSettings) -> Scan:
+class _Opened:
+    """Segmentations that the cases of one image share: each file is read once, also when it cannot be read."""
+
+    def __init__(self, settings: ImagingSettings) -> None:
+        self._settings = settings
+        self._found: dict[Path, Segmentation | CaseError] = {}
+
+    def __getitem__(self, path: Path) -> Segmentation:
+        if path not in self._found:
+            try:
+                self._found[path] = open_segmentation(path, settings=self._settings)
+            except CaseError as error:
+                self._found[path] = error
+        found = self._found[path]
+        if isinstance(found, CaseError):
+            raise found
+        return found
+
+
+def _drawn(files: CaseFiles, target: Target, opened: _Opened, *, settings: ImagingSettings) -> Drawn:
     if files.segmentation is None:
-        whole = np.ones(film.values.shape, dtype=np.bool_)
-        drawn = Drawn(whole, {"segmentation": "none: the whole image"})
-    else:
-        path = Path(files.segmentation)
-        _checked_shape(path, settings)
-        label = settings.segmentation_label if files.label is None else files.label
-        drawn = read_roi(path, label, film.grid, image=Path(files.image).name, settings=settings)
-    return Scan(
-        case=files.case,
-        image=film.values,
-        roi=drawn.roi,
-        spacing=film.spacing,
-        modality=film.modality or "unknown",
-        origin=film.origin,
-        direction=film.direction,
-        facts={**film.facts, **drawn.facts},
-    )
+        whole = np.ones(target.grid.shape, dtype=np.bool_)
+        return Drawn(whole, {"segmentation": "none: the whole image"})
+    path = Path(files.segmentation)
+    label = settings.segmentation_label if files.label is None else files.label
+    return read_roi(opened[path], label, target, name=path.name, settings=settings)
 
 
-def probe(image: str | Path, segmentation: str | Path | None, *, settings: ImagingSettings | None = None) -> str | None:
-    """Say why a case cannot be read, from headers alone, or None.
-
-    Only :func:`read_scan` finds damaged pixels and regions that are empty or ambiguous.
-
-    Parameters
-    ----------
-    image, segmentation : path
-        Files of the case.
-    settings : ImagingSettings, optional
-        Gives the size limit.
-    """
-    settings = settings or ImagingSettings()
-    image, segmentation = Path(image), Path(segmentation) if segmentation is not None else None
-    try:
-        shape = _checked_shape(image, settings)
-        if segmentation is not None:
-            check_same_size(shape, _checked_shape(segmentation, settings), image.name, segmentation.name)
-    except CaseError as error:
-        return error.reason
-    return None
+def _described(drawn: Drawn, film: Pixels, files: CaseFiles) -> dict[str, str]:
+    """Facts of the region, unless it is the whole image."""
+    return {} if files.segmentation is None else describe(drawn.roi, film.spacing, outside=drawn.outside)
 
 
 @contextmanager
@@ -165,7 +170,7 @@ def _stage(stage: str) -> Iterator[None]:
 
 
 def _checked_shape(path: Path, settings: ImagingSettings) -> tuple[int, ...]:
-    shape = format_of(path).shape(path)
+    shape = format_of(path).shape(path, settings)
     count = math.prod(shape)
     if count <= 0:
         raise CaseError(f"{path.name}: has no pixels, {size_text(shape)}")
@@ -177,21 +182,24 @@ def _checked_shape(path: Path, settings: ImagingSettings) -> tuple[int, ...]:
 
 
 def _grey(pixels: Pixels, settings: ImagingSettings, facts: dict[str, str], *, name: str) -> NDArray[np.float64]:
+    values = pixels.values
     if not pixels.colour:
-        return np.asarray(pixels.values, dtype=np.float64)
-    values = pixels.values.astype(np.int64)
-    coloured = int(np.count_nonzero((values != values[..., :1]).any(axis=-1)))
+        return np.asarray(values, dtype=np.float64)
+    red, green, blue = (values[..., channel] for channel in range(3))
+    coloured = int(np.count_nonzero((red != green) | (red != blue)))
     if coloured == 0:
-        return values[..., 0].astype(np.float64)
+        return red.astype(np.float64)
     if settings.colour == "refuse":
         raise CaseError(f"{name}: {coloured} pixels are coloured; imaging.colour is refuse (allowed: luminance)")
     facts["colour"] = f"{coloured} coloured pixels, ITU-R BT.601 luminance"
     # Weights in 1/65536 that sum to one, so that a grey pixel keeps its value exactly.
-    grey: NDArray[np.int64] = (values @ np.array([19595, 38470, 7471]) + 32768) >> 16
+    grey: NDArray[np.int64] = (values.astype(np.int64) @ np.array([19595, 38470, 7471]) + 32768) >> 16
     return grey.astype(np.float64)
 
 
-def _finite(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+def _finite(pixels: Pixels, values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    if np.issubdtype(pixels.values.dtype, np.integer):
+        return values
     bad = int(np.count_nonzero(~np.isfinite(values)))
     if bad:
         raise CaseError(f"{name}: {bad} pixels are NaN or infinite; finite numbers are wanted")
@@ -202,9 +210,35 @@ def _spacing(
     pixels: Pixels, settings: ImagingSettings, facts: dict[str, str], *, name: str
 ) -> tuple[float, ...] | None:
     if settings.spacing is None:
-        return pixels.spacing
+        return _stated_spacing(pixels, settings, facts, name=name)
     axes = pixels.values.ndim - pixels.colour
     if len(settings.spacing) != axes:
         raise CaseError(f"{name}: imaging.spacing has {len(settings.spacing)} numbers, the image has {axes} axes")
     facts["spacing"] = "imaging.spacing"
     return settings.spacing
+
+
+def _stated_spacing(
+    pixels: Pixels, settings: ImagingSettings, facts: dict[str, str], *, name: str
+) -> tuple[float, ...] | None:
+    if pixels.spacing is None:
+        why = pixels.facts.get("spacing_refused") or pixels.facts.get("spacing") or "the file states none"
+        if settings.missing_spacing == "refuse":
+            raise CaseError(
+                f"{name}: has no spacing in mm ({why}); imaging.missing_spacing is refuse (allowed: pixels, or state "
+                "imaging.spacing)"
+            )
+        facts["spacing"] = f"none, sizes are in pixels: {why}"
+    return pixels.spacing
+
+
+def _windowed(
+    values: NDArray[np.float64], settings: ImagingSettings, facts: dict[str, str], *, name: str
+) -> NDArray[np.float64]:
+    if isinstance(settings.window, Window):
+        centre, width = settings.window.centre, settings.window.width
+        facts["window"] = f"imaging.window, centre {centre:g}, width {width:g}, 0 to 255"
+        return windowed(values, centre, width)
+    if settings.window == "file" and facts.get("format") != "DICOM":
+        raise CaseError(f"{name}: imaging.window is file, but only DICOM files state a window; allowed: none")
+    return values

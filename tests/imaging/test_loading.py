@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 
 from radfusion.errors import CaseError
 from radfusion.imaging.geometry import bounding_box, box_shape, padded
-from radfusion.imaging.loading import probe, read_scan
+from radfusion.imaging.loading import CaseFiles, read_scan, read_scans
 from radfusion.imaging.settings import ImagingSettings
 
 SETTINGS = ImagingSettings()
@@ -90,24 +90,18 @@ def test_wrong_regions_are_named(write_png, film, region):
 
 def test_an_empty_region_with_a_chosen_label(write_png, film):
     drawn = write_png(np.zeros((24, 30), dtype=np.uint8), "mask.png")
-    with pytest.raises(CaseError, match=r"no pixel has the label 2 .*nothing is segmented"):
+    with pytest.raises(CaseError, match=r"nothing is segmented, all values are 0"):
         read_scan("a", write_png(film), drawn, settings=ImagingSettings(segmentation_label=2))
 
 
-def test_sizes_that_differ_are_printed_by_both_functions(write_png, film, region):
+def test_sizes_that_differ_are_printed(write_png, film, region):
     image, drawn = write_png(film), write_png(region[:, :20].astype(np.uint8), "mask.png")
     message = (
         "mask.png: is 24 x 20 (rows x columns), the image image.png is 24 x 30 (rows x columns); they must be equal"
     )
-    assert probe(image, drawn) == message
     with pytest.raises(CaseError) as caught:
         read_scan("a", image, drawn, settings=SETTINGS)
     assert (caught.value.reason, caught.value.stage) == (message, "segmentation")
-
-
-def test_probe_finds_nothing_wrong_with_a_good_case(write_png, film, mask_path):
-    assert probe(write_png(film), mask_path) is None
-    assert probe(str(write_png(film)), None) is None
 
 
 def bad_files(folder, film_path):
@@ -138,7 +132,6 @@ def test_bad_files_are_bad_cases_and_never_anything_else(tmp_path, write_png, fi
                 read_scan("a", image, drawn, settings=SETTINGS)
             assert caught.value.stage == stage
             assert caught.value.reason.startswith(path.name)
-            assert probe(image, drawn) == caught.value.reason
 
 
 @pytest.mark.parametrize(
@@ -151,7 +144,6 @@ def test_bad_files_are_bad_cases_and_never_anything_else(tmp_path, write_png, fi
 )
 def test_messages_say_what_is_wrong(tmp_path, write_png, film, name, message):
     list(bad_files(tmp_path, write_png(film)))
-    assert probe(tmp_path / name, None) is not None
     with pytest.raises(CaseError, match=message):
         read_scan("a", tmp_path / name, None, settings=SETTINGS)
 
@@ -168,10 +160,10 @@ def test_pictures_cut_short_are_bad_cases(write_png, film, suffix, kept):
 
 def test_size_limit_holds_before_decoding(write_png, film):
     settings = ImagingSettings(max_pixels=500)
-    reason = probe(write_png(film), None, settings=settings)
-    assert reason == "image.png: 24 x 30 (rows x columns) is 720 pixels; at most 500 (imaging.max_pixels)"
-    with pytest.raises(CaseError, match="at most 500"):
+    with pytest.raises(CaseError) as caught:
         read_scan("a", write_png(film), None, settings=settings)
+    message = "image.png: 24 x 30 (rows x columns) is 720 pixels; at most 500 (imaging.max_pixels)"
+    assert caught.value.reason == message
 
 
 def test_a_header_that_claims_a_huge_picture_is_refused(write_png, film):
@@ -233,7 +225,49 @@ def test_films_of_two_centres_are_read(shared):
     table = pd.read_csv(folder / "cohort.csv")
     settings = ImagingSettings(segmentation_label=255)
     for _, row in table.groupby("split").sample(4, random_state=1).iterrows():
-        assert probe(folder / row["image"], folder / row["mask"]) is None
         scan = read_scan(row["patient_id"], folder / row["image"], folder / row["mask"], settings=settings)
         assert scan.spacing is None
         assert 500 < scan.n_roi < scan.roi.size
+
+
+def test_cases_of_one_film_share_its_pixels_and_decode_a_segmentation_once(write_png, film, region):
+    labels = region.astype(np.uint8)
+    labels[14:20, 10:20] = 2
+    image, drawn = str(write_png(film)), str(write_png(labels, "mask.png"))
+    files = [CaseFiles("a", image, drawn, 1), CaseFiles("b", image, drawn, 2), CaseFiles("c", image, drawn, 9)]
+    first, second, third = read_scans(files, settings=SETTINGS)
+    assert first.image is second.image
+    assert (first.n_roi, second.n_roi) == (60, 60)
+    assert isinstance(third, CaseError)
+
+
+def test_a_region_is_described(write_png, film, region, mask_path):
+    scan = read_scan("a", write_png(film), mask_path, settings=ImagingSettings(spacing=(0.5, 0.5)))
+    facts = {name: value for name, value in scan.facts.items() if name.startswith("roi_")}
+    assert facts == {
+        "roi_pixels": "60",
+        "roi_area_mm2": "15",
+        "roi_components": "1",
+        "roi_largest_share": "1",
+        "roi_touches_border": "no",
+        "roi_outside_field_share": "0",
+    }
+
+
+def test_of_several_parts_the_largest_is_kept_on_request(write_png, film, region):
+    parts = region.copy()
+    parts[20:22, 0:5] = True
+    image, drawn = write_png(film), write_png(parts.astype(np.uint8), "mask.png")
+    scan = read_scan("a", image, drawn, settings=SETTINGS)
+    assert (scan.facts["roi_components"], scan.facts["roi_largest_share"]) == ("2", "0.8571")
+    assert scan.facts["roi_touches_border"] == "first column"
+    kept = read_scan("a", image, drawn, settings=ImagingSettings.model_validate({"region": {"keep": "largest"}}))
+    np.testing.assert_array_equal(kept.roi, region)
+    assert kept.facts["region"] == "largest part kept, 10 pixels dropped"
+
+
+def test_one_pixel_is_named(write_png, film):
+    drawn = np.zeros((24, 30), dtype=np.uint8)
+    drawn[3, 4] = 1
+    with pytest.raises(CaseError, match=r"mask\.png: the region has 1 pixel; at least 32"):
+        read_scan("a", write_png(film), write_png(drawn, "mask.png"), settings=SETTINGS)

@@ -1,40 +1,86 @@
-"""Label maps to regions of interest."""
+"""Label maps in any image format: one whole number per pixel."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radfusion.errors import CaseError
-from radfusion.imaging.formats import Pixels
+from radfusion.imaging.formats import FORMATS, Pixels, format_of
+from radfusion.imaging.geometry import size_text
+from radfusion.imaging.segmentations._descriptions import descriptions_beside
+from radfusion.imaging.segmentations._fitting import fitted
+from radfusion.imaging.segmentations.base import KINDS, Drawn, Kind, Segmentation, Structure, Target
+from radfusion.imaging.settings import ImagingSettings
 
-__all__ = ["label_map", "roi_of"]
-
-_SETTING = "imaging.segmentation_label"
-_LISTED = 8
+__all__ = ["LabelMap", "LabelMaps"]
 
 
-def label_map(pixels: Pixels, name: str) -> NDArray[Any]:
-    """Whole numbers of a segmentation file.
+class LabelMaps(Kind):
+    """PNG, TIFF, NIfTI, NRRD, MHA, DICOM: 0 is background, every other value a structure."""
+
+    title = "label map in an image format"
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether the file is of an image format; files of other kinds may be, too, so this kind is asked last."""
+        return any(reader.recognises(head) for reader in FORMATS.items().values())
+
+    def open(self, path: Path, settings: ImagingSettings) -> Segmentation:
+        """Values as stored, of a file of allowed size."""
+        reader = format_of(path)
+        count = math.prod(shape := reader.shape(path))
+        if count <= 0:
+            raise CaseError(f"{path.name}: has no pixels, {size_text(shape)}")
+        if count > settings.max_pixels:
+            raise CaseError(
+                f"{path.name}: {size_text(shape)} is {count} pixels; at most {settings.max_pixels} (imaging.max_pixels)"
+            )
+        return LabelMap(path, reader.read_labels(path), settings)
+
+
+class LabelMap(Segmentation):
+    """Values of a label map.
 
     Parameters
     ----------
+    path : path
+        The file, for messages and label descriptions beside it.
     pixels : Pixels
-        What the file holds.
-    name : str
-        Name of the file, for the message.
-
-    Raises
-    ------
-    CaseError
-        When the file has colours, fractions, NaN or infinite values.
+        What it holds.
+    settings : ImagingSettings
+        Names of values, tolerance.
     """
+
+    def __init__(self, path: Path, pixels: Pixels, settings: ImagingSettings) -> None:
+        self._path, self._settings, self._grid = path, settings, pixels.grid
+        self._labels = _whole_numbers(pixels, path.name)
+        # Sorting only what is not background makes a film cheap.
+        present = np.unique(self._labels[self._labels != 0]).tolist()
+        names = {value: [name] for value, name in descriptions_beside(path).items()}
+        for name, value in settings.segmentation_names.items():
+            names.setdefault(value, []).append(name)
+        self._structures = [Structure(int(value), tuple(names.get(int(value), ()))) for value in present]
+
+    def structures(self, target: Target) -> Sequence[Structure]:  # noqa: ARG002 - the values are there without it
+        """Values that occur."""
+        if not self._structures:
+            raise CaseError(f"{self._path.name}: nothing is segmented, all values are 0", stage="segmentation")
+        return self._structures
+
+    def draw(self, structure: Structure, target: Target) -> Drawn:
+        """Pixels that carry the value."""
+        return fitted(self._labels == structure.value, self._grid, target, path=self._path, settings=self._settings)
+
+
+def _whole_numbers(pixels: Pixels, name: str) -> NDArray[Any]:
     labels = pixels.values
     if pixels.colour:
-        if not (labels == labels[..., :1]).all():
+        if any(not np.array_equal(labels[..., 0], labels[..., each]) for each in (1, 2)):
             raise CaseError(
                 f"{name}: is in colour; a segmentation holds one whole number per pixel", stage="segmentation"
             )
@@ -46,53 +92,4 @@ def label_map(pixels: Pixels, name: str) -> NDArray[Any]:
     return labels
 
 
-def roi_of(labels: NDArray[Any], label: int | None, *, name: str) -> NDArray[np.bool_]:
-    """Region that carries the label.
-
-    Parameters
-    ----------
-    labels : array of whole numbers
-        Label map; 0 is background.
-    label : int or None
-        Value of the region; None takes the only value that is not 0.
-    name : str
-        Name of the file, for the message.
-
-    Returns
-    -------
-    roi : array of bool, same shape
-
-    Raises
-    ------
-    CaseError
-        When the label is absent, nothing is segmented, or several values stand without a choice among them.
-
-    Examples
-    --------
-    >>> roi_of(np.array([[0, 255], [0, 255]]), None, name="mask.png").sum()
-    np.int64(2)
-    """
-    roi: NDArray[np.bool_] = labels != 0 if label is None else labels == label
-    inside = labels[roi]
-    if inside.size == 0:
-        raise CaseError(_absent(labels, label, name), stage="segmentation")
-    if label is None and not (inside == inside[0]).all():
-        values = np.unique(inside)
-        raise CaseError(
-            f"{name}: holds {values.size} labels ({_listed(values.tolist())}); choose one with {_SETTING}",
-            stage="segmentation",
-        )
-    return roi
-
-
-def _absent(labels: NDArray[Any], label: int | None, name: str) -> str:
-    if label is None:
-        return f"{name}: nothing is segmented, all values are 0"
-    values = [value for value in np.unique(labels).tolist() if value != 0]
-    present = f"present: {_listed(values)}" if values else "nothing is segmented, all values are 0"
-    return f"{name}: no pixel has the label {label} of {_SETTING}; {present}"
-
-
-def _listed(values: Sequence[float]) -> str:
-    shown = ", ".join(f"{value:g}" for value in values[:_LISTED])
-    return f"{shown}, ..." if len(values) > _LISTED else shown
+KINDS.add("label map", LabelMaps())
