@@ -63,14 +63,23 @@ class CohortError(UserError):
         One sentence per mistake, with row number and case where they are known.
     file : path, optional
         The table.
+
+    Attributes
+    ----------
+    mistakes : tuple of str
+        All of them; the message lists the first fifty and counts the others.
     """
+
+    #: Mistakes that the message lists.
+    MOST = 50
 
     def __init__(self, mistakes: Sequence[str], *, file: str | Path | None = None) -> None:
         self.mistakes = tuple(mistakes)
         self.file = None if file is None else Path(file)
         count = len(self.mistakes)
         head = f"{file or 'cohort'}: {count} mistake{'s' if count != 1 else ''}"
-        super().__init__("\n  - ".join([head, *self.mistakes]))
+        more = [f"and {count - self.MOST} more"] if count > self.MOST else []
+        super().__init__("\n  - ".join([head, *self.mistakes[: self.MOST], *more]))
 
 
 class UnknownNameError(UserError):

@@ -6,15 +6,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     PrivateAttr,
     ValidationError,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -23,52 +21,22 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from radfusion.core.cohort import Cohort, CohortColumns, Role
+from radfusion.cohorts.table import CohortSettings, read_cohort
+from radfusion.core.cohort import Cohort
 from radfusion.core.registry import nearest
 from radfusion.core.settings import Settings
 from radfusion.errors import StudyError
 from radfusion.evaluation.settings import EvaluationSettings
+from radfusion.extraction.controls import CONTROLS, ControlNames
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.extractors.radiomics import Radiomics
+from radfusion.extraction.robustness import StabilitySettings
 from radfusion.imaging.settings import ImagingSettings
 from radfusion.modelling.settings import ModellingSettings
 
 __all__ = ["CohortSettings", "FeatureSettings", "Statements", "Study"]
 
 Key = tuple[str | int, ...]
-#: A label: YAML reads 0 as a number, the table holds text.
-Label = Annotated[
-    str,
-    BeforeValidator(lambda value: str(value) if type(value) is int else value),
-    WithJsonSchema({"type": ["string", "integer"]}, mode="validation"),
-]
-
-
-class CohortSettings(Settings):
-    """Where the cohort table is and what its columns and values mean."""
-
-    table: Path = Field(description="CSV file, relative to the study file")
-    columns: CohortColumns = Field(CohortColumns(), description="which column of the table holds what")
-    classes: tuple[Label, ...] = Field(min_length=2, description="labels of the table, in the order of the report")
-    class_names: dict[str, str] = Field({}, description="label to the words used in the report")
-    sets: dict[str, Role] = Field(
-        {}, description="value in the set column to training, internal, external, prospective"
-    )
-    unit: str = Field("case", description="what a case is, in the singular: vertebra, lesion, radiograph")
-
-    @field_validator("classes")
-    @classmethod
-    def _different(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(classes)) < len(classes):
-            raise ValueError(f"classes {', '.join(classes)}: each is named once")
-        return classes
-
-    @model_validator(mode="after")
-    def _named(self) -> Self:
-        for label in self.class_names:
-            if label not in self.classes:
-                raise ValueError(f"class_names holds {label!r}; {nearest(label, list(self.classes))}")
-        return self
 
 
 class FeatureSettings(Settings):
@@ -76,6 +44,14 @@ class FeatureSettings(Settings):
 
     radiomics: Radiomics | None = Field(Radiomics(), description="PyRadiomics features; null for none")
     deep: tuple[Deep, ...] = Field((), description="one entry per weights source")
+    stability: StabilitySettings = Field(
+        StabilitySettings(), description="how unstable features are found, between readers or under perturbations"
+    )
+    controls: ControlNames = Field(
+        (),
+        description="negative controls on which the final model is fitted anew, each a second extraction of the whole "
+        "cohort: " + ", ".join(CONTROLS),
+    )
 
     @model_validator(mode="after")
     def _sources(self) -> Self:
@@ -186,7 +162,7 @@ class Study(Settings):
         except ValidationError as error:
             raise _study_error(error, tree, file) from error
         study._file = file  # noqa: SLF001 - pydantic's way to keep what is no field
-        return study
+        return _with_parameters(study)
 
     @property
     def file(self) -> Path:
@@ -202,23 +178,30 @@ class Study(Settings):
         return extractor.model_copy(update={"file": extractor.file and self.resolve(extractor.file)})
 
     def read_cohort(self) -> Cohort:
-        """Read and check the cohort table.
+        """Read and check the cohort table; share its cases out to sets where the study says so.
 
         Raises
         ------
         CohortError
             With every mistake of the table.
         """
-        settings = self.cohort
-        return Cohort.from_csv(
-            self.resolve(settings.table), columns=settings.columns, classes=settings.classes, sets=settings.sets
-        )
+        return read_cohort(self.cohort, self.resolve(self.cohort.table), seed=self.seed)
 
     def to_yaml(self) -> str:
         """The study with every default spelled out."""
         stream = StringIO()
-        YAML(typ="safe", pure=True).dump(self.model_dump(mode="json"), stream)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment] # the order of image types is that of the features
+        yaml.dump(self.model_dump(mode="json"), stream)
         return stream.getvalue()
+
+
+def _with_parameters(study: Study) -> Study:
+    """The study with the content of PyRadiomics' parameter file in place of its path."""
+    if study.features.radiomics is None:
+        return study
+    radiomics = study.features.radiomics.at_hand(study.file.parent)
+    return study.model_copy(update={"features": study.features.model_copy(update={"radiomics": radiomics})})
 
 
 def _parse(text: str, file: Path) -> CommentedMap:

@@ -1,18 +1,29 @@
-"""Rules for cohorts that are findings, not mistakes: roles of sets, size, repeated images."""
+"""Rules for cohorts that are findings, not mistakes: roles of sets, size, readers, repeated images."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from itertools import chain
+from pathlib import Path
 
+from radfusion.cohorts.describe import describe_split
+from radfusion.cohorts.duplicates import duplicate_findings
 from radfusion.core.cohort import Cohort
 from radfusion.core.hashing import file_hash
 from radfusion.core.results import AuditFinding
+from radfusion.errors import CohortError
 
-__all__ = ["check_cohort"]
+__all__ = ["check_cohort", "duplicate_findings", "require_files"]
 
 #: Fewer cases of a class than this make an interval of little use.
 FEW_CASES = 10
+#: Names that a message lists.
+_SHOWN = 5
+#: Leading zeros, and separators but those between digits: P-007 may be p7, but 1-2 is not 12.
+_SPELLING = re.compile(r"(?<![0-9])0+(?=[0-9])|(?<![0-9])[\W_]+|[\W_]+(?![0-9])")
+_CONSENSUS = re.compile(r"consens|majority|panel|average|fused|staple", re.IGNORECASE)
 
 
 def check_cohort(cohort: Cohort) -> list[AuditFinding]:
@@ -21,16 +32,47 @@ def check_cohort(cohort: Cohort) -> list[AuditFinding]:
     Returns
     -------
     list of AuditFinding
-        RF03 (patients and images in one set only), RF15 (several cases per patient), RF18 (external means another
-        centre), RF22 (small classes).
+        RF03 (patients and images in one set only, no patient under two names), RF15 (several cases per patient), RF18
+        (external means another centre), RF22 (small classes), RF25 (who drew the segmentations).
     """
-    return [_patients(cohort), _images(cohort), _clusters(cohort), _centres(cohort), _small_classes(cohort)]
+    return [
+        _patients(cohort),
+        _images(cohort),
+        *_shared_files(cohort),
+        *_look_alikes(cohort),
+        _clusters(cohort),
+        _centres(cohort),
+        _small_classes(cohort),
+        _readers(cohort),
+    ]
+
+
+def require_files(cohort: Cohort) -> None:
+    """Refuse a cohort none of whose images is there: the folder is wrong, not the cases.
+
+    Raises
+    ------
+    CohortError
+        Naming the folder that was looked in, and the first file.
+    """
+    cases = [str(case) for case in cohort.frame.index]
+    if cases and not any(cohort.image_path(case).exists() for case in cases):
+        raise CohortError(
+            [
+                f"none of the {cohort.frame['image'].nunique()} image files is there; names start from the folder of "
+                f"the table, {cohort.root}, and the first is {cohort.frame['image'].iloc[0]!r}"
+            ]
+        )
 
 
 def _patients(cohort: Cohort) -> AuditFinding:
     count = cohort.frame["patient"].nunique()
     message = f"Each of the {count} patients is in one set only; folds keep the cases of a patient together."
-    return AuditFinding(code="RF03", verdict="pass", message=message, evidence={"n_patients": int(count)})
+    evidence: dict[str, object] = {"n_patients": int(count)}
+    if cohort.split is not None:
+        message += f" {describe_split(cohort.split)}"
+        evidence["split"] = dict(cohort.split)
+    return AuditFinding(code="RF03", verdict="pass", message=message, evidence=evidence)
 
 
 def _images(cohort: Cohort) -> AuditFinding:
@@ -49,6 +91,41 @@ def _images(cohort: Cohort) -> AuditFinding:
     shown = "; ".join(" = ".join(group[:3]) for group in across[:5])
     message = f"{len(across)} image files are identical in two sets, which inflates validation results: {shown}."
     return AuditFinding(code="RF03", verdict="fail", message=message, evidence={"groups": across})
+
+
+def _shared_files(cohort: Cohort) -> list[AuditFinding]:
+    """Files that two patients, or two cases with one region, share."""
+    frame, found = cohort.frame, []
+    films = frame.groupby("image", sort=False)["patient"].nunique()
+    foreign = films.index[films > 1]
+    if len(foreign):
+        shown = _some(f"{Path(str(name)).name} ({films[name]} patients)" for name in foreign)
+        message = f"Image files that cases of several patients share: {shown}."
+        found.append(AuditFinding(code="RF03", verdict="warn", message=message, evidence={"files": len(foreign)}))
+    same = [name for name in ("image", "segmentation", "segmentation_label") if name in frame]
+    twice = frame[frame.duplicated(same, keep=False)]
+    if len(twice):
+        groups = [list(map(str, rows.index)) for _, rows in twice.groupby(same, sort=False, dropna=False)]
+        shown = _some(" = ".join(group) for group in groups)
+        message = f"Cases that share image and segmentation, so that their features are equal: {shown}."
+        found.append(AuditFinding(code="RF15", verdict="warn", message=message, evidence={"groups": groups}))
+    return found
+
+
+def _look_alikes(cohort: Cohort) -> list[AuditFinding]:
+    """Patients in two sets whose identifiers differ in capitals, separators or leading zeros only."""
+    frame = cohort.frame
+    plain = frame["patient"].map(lambda name: _SPELLING.sub("", str(name)).casefold())
+    several = (frame.groupby(plain)["patient"].transform("nunique") > 1) & (
+        frame.groupby(plain)["set"].transform("nunique") > 1
+    )
+    if not several.any():
+        return []
+    persons = frame[several].groupby(plain[several], sort=False)
+    groups = [list(map(str, rows.drop_duplicates("patient").index)) for _, rows in persons]  # cases: no name leaves
+    shown = _some(" and ".join(group) for group in groups)
+    message = f"Patients in two sets that may be one person under two spellings; they are those of the cases {shown}."
+    return [AuditFinding(code="RF03", verdict="warn", message=message, evidence={"cases": groups})]
 
 
 def _clusters(cohort: Cohort) -> AuditFinding:
@@ -93,3 +170,30 @@ def _small_classes(cohort: Cohort) -> AuditFinding:
         return AuditFinding(code="RF22", verdict="pass", message=message)
     message = f"Fewer than {FEW_CASES} cases, so intervals are wide and may be unreliable: {'; '.join(small)}."
     return AuditFinding(code="RF22", verdict="warn", message=message, evidence={"small": small})
+
+
+def _readers(cohort: Cohort) -> AuditFinding:
+    """RF25: a validation set must be segmented as a new patient would be, by one reader and not by consensus."""
+    if "reader" not in cohort.frame or cohort.frame["reader"].isna().all():
+        message = "The table does not say who drew the segmentations."
+        return AuditFinding(code="RF25", verdict="not_applicable", message=message)
+    problems, counts = [], {}
+    for name in cohort.sets:
+        readers = cohort.of_set(name).frame["reader"].dropna().unique()
+        counts[name] = len(readers)
+        if name != "training" and any(_CONSENSUS.search(str(reader)) for reader in readers):
+            problems.append(f"the {name} set was drawn in consensus, as no new patient will be")
+        elif name != "training" and len(readers) > 1:
+            problems.append(f"the {name} set was drawn by {len(readers)} readers")
+    evidence = {"readers_by_set": counts, "readers": len(cohort.readers)}
+    if problems:
+        message = f"Segmentations of validation sets: {'; '.join(problems)}."
+        return AuditFinding(code="RF25", verdict="warn", message=message, evidence=evidence)
+    message = "Each validation set was segmented by one reader."
+    return AuditFinding(code="RF25", verdict="pass", message=message, evidence=evidence)
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return "; ".join(listed[:_SHOWN]) + more

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from radfusion.cohorts.simulate import (
     SimulationSettings,
     achievable_auc,
     simulate_cohort,
+    simulated_films,
 )
 from radfusion.core.cohort import Cohort
 from radfusion.errors import UserError
@@ -258,3 +260,63 @@ def test_progress_hears_every_patient(tmp_path):
 def test_wrong_settings_are_refused(wrong, match):
     with pytest.raises(ValidationError, match=match):
         SimulationSettings(**wrong)
+
+
+def test_films_come_one_by_one_and_are_those_of_the_files(png):
+    films = list(simulated_films(SMALL))
+    table = pd.read_csv(png).drop_duplicates("image")
+    assert [film.patient for film in films] == table["patient"].tolist()
+    for film, name in zip(films, table["image"], strict=True):
+        assert np.abs(np.clip(film.film, 0, 1) * 255 - pixels(png.parent / name)).max() < 0.51
+    assert [case.case for film in films for case in film.cases] == pd.read_csv(png)["case"].tolist()
+
+
+def test_the_first_film_of_a_large_cohort_does_not_wait_for_the_last():
+    """A film of 100,000 cases depends on its patient alone and is drawn before the others."""
+    settings = SMALL.model_copy(update={"sizes": SetSizes(training=100_000, internal=0, external=0, prospective=0)})
+    films = simulated_films(settings)
+    tracemalloc.start()
+    first = next(films)
+    for _ in range(3):
+        next(films)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert first.patient == "SIM0001"
+    assert peak < 20e6
+
+
+def test_the_truth_is_the_text_that_json_writes(png):
+    text = (png.parent / "truth.json").read_text()
+    assert json.dumps(json.loads(text), indent=1) + "\n" == text
+    assert list(json.loads(text)) == ["achievable_auc", "settings", "films", "latents"]
+
+
+def test_dicom_header_tells_the_acquisition(dicom):
+    films = json.loads((dicom.parent / "truth.json").read_text())["films"]
+    table = pd.read_csv(dicom).drop_duplicates("image")
+    for row in table.itertuples():
+        header = pydicom.dcmread(dicom.parent / row.image)
+        centre = CENTRES[row.centre]
+        assert (header.KVP, header.DistanceSourceToDetector) == (centre.kvp, centre.distance_mm)
+        assert abs(header.Exposure - centre.mas) <= 4
+        assert (header.Manufacturer, header.ManufacturerModelName) == (centre.maker, centre.model)
+        assert header.BurnedInAnnotation == ("YES" if films[row.image]["marker"] else "NO")
+        detector, patient = float(header.ImagerPixelSpacing[0]), float(header.PixelSpacing[0])
+        assert detector / patient == pytest.approx(centre.magnification, rel=2e-4)
+        assert ("PixelSpacingCalibrationType" in header) == (centre.magnification != 1.0)
+    assert table["centre"].map(lambda name: CENTRES[name].magnification).nunique() == 2
+
+
+def test_a_second_reader_draws_the_same_vertebrae_a_little_differently(png, tmp_path):
+    two = simulate_cohort(tmp_path, SMALL.model_copy(update={"readers": 2}))
+    table = pd.read_csv(two)
+    assert Cohort.from_csv(two).readers == ("reader 1", "reader 2")
+    first = table[table["reader"] == "reader 1"].drop(columns="reader").reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, pd.read_csv(png))
+    overlaps = []
+    for _, rows in table.groupby("case"):
+        one, other = (pixels(tmp_path / name) > 0 for name in rows["segmentation"])
+        overlaps.append(2 * (one & other).sum() / (one.sum() + other.sum()))
+        assert (one == (pixels(png.parent / rows["segmentation"].iloc[0]) > 0)).all()
+    assert min(overlaps) > 0.8
+    assert 0.88 < np.mean(overlaps) < 0.99

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from radfusion.core.cohort import Cohort, CohortColumns
+from radfusion.core.cohort import Cohort, CohortColumns, Covariate
 from radfusion.errors import CohortError
 
 HEAD = "case,patient,image,segmentation,label,set,centre\n"
@@ -107,3 +107,45 @@ def test_what_a_spreadsheet_does_to_a_table_is_answered(tmp_path: Path, text: st
 
 def test_empty_rows_at_the_end_are_passed_over(tmp_path: Path) -> None:
     assert len(Cohort.from_csv(table(tmp_path, "\ufeff" + HEAD + GOOD + ",,,,,,\n" * 3)).frame) == 4
+
+
+def test_an_external_set_from_a_training_centre_is_refused(tmp_path: Path) -> None:
+    message = mistakes(tmp_path, HEAD + GOOD.replace("internal,B", "external,A"))
+    assert "rows 4, 5: centre 'A' of the external set gave training cases too (rows 2, 3)" in message
+
+
+def test_a_validation_set_of_one_patient_is_refused(tmp_path: Path) -> None:
+    assert "set 'internal' has one patient only ('p2')" in mistakes(tmp_path, HEAD + GOOD.replace("d,p3", "d,p2"))
+
+
+def test_a_long_list_of_mistakes_is_cut_and_counted(tmp_path: Path) -> None:
+    rows = "".join(f"{k // 2},q{k},i,s,0,training,A\n" for k in range(300))
+    with pytest.raises(CohortError) as error:
+        Cohort.from_csv(table(tmp_path, HEAD + GOOD + rows))
+    assert len(error.value.mistakes) == 150
+    assert "150 mistakes" in str(error.value)
+    assert str(error.value).endswith("and 100 more")
+
+
+def test_all_kinds_of_mistakes_are_told_together(tmp_path: Path) -> None:
+    text = (HEAD + GOOD).replace("centre\n", "centre,age\n").replace(",A\n", ",A,60\n").replace(
+        ",B\n", ",B,old\n"
+    ) + "a,p1,a.png,a_seg.png,7,external,A,1\n=f(),p9,http://host/x,C:\\x,0,trainig,D,2\n,,,,0,internal,B,3\n"
+    with pytest.raises(CohortError) as error:
+        Cohort.from_table(table(tmp_path, text), classes=["0", "1"], covariates={"age": Covariate(type="number")})
+    assert [mistake.split(";")[0] for mistake in error.value.mistakes] == [
+        "row 8: no case",
+        "row 8: no patient",
+        "row 8: no image",
+        "row 8: no segmentation",
+        "row 7: case '=f()' would be run as a formula by a spreadsheet",
+        "row 7: image is a web address",
+        "row 7: segmentation starts with a drive letter of Windows",
+        "rows 2, 6: case 'a' is repeated",
+        "row 6: label '7' is unknown",
+        "row 7: set 'trainig' is unknown",
+        "patient 'p1' is in two sets: training (rows 2, 3), external (row 6)",
+        "set 'external' has one class only ('7')",
+        "row 6: centre 'A' of the external set gave training cases too (rows 2, 3)",
+        "rows 4, 5: age 'old' is no number",
+    ]
