@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,14 @@ from radfusion.execution.cache import Cache
 from radfusion.execution.executors import Executor, Outcome, Serial
 from radfusion.execution.progress import Progress
 from radfusion.execution.provenance import package_versions, source_revision
+from radfusion.extraction.engine import Measured
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.imaging.loading import CaseFiles, read_scans
 from radfusion.imaging.settings import ImagingSettings
 
 __all__ = ["Extracted", "Extraction", "extract", "extract_batch"]
+
+_UNTOLD = "these cases give no such feature"
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,14 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Extracted:
-    """What became of one case: features, or the stage and reason of its exclusion."""
+    """What became of one case: features and why some are NaN, or the stage and reason of its exclusion."""
 
     case: str
     features: Mapping[str, float]
     has_spacing: bool = False
     stage: str = ""
     reason: str = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 def extract(
@@ -105,18 +110,21 @@ def extract_batch(task: Extraction) -> list[Extracted]:
     failed = zip(task.cases, read, strict=True)
     results = [_excluded(files.case, error, "read") for files, error in failed if isinstance(error, CaseError)]
     try:
-        values = task.extractor.extract(scans) if scans else []
+        values = task.extractor.measure(scans) if scans else []
     except (CaseError, MemoryError, RuntimeError) as error:  # RuntimeError: torch and ITK, memory of the GPU included
         if len(scans) == 1:
             return [*results, _excluded(scans[0].case, error, task.extractor.kind)]
         single = {scan.case for scan in scans}
         alone = [Extraction(task.extractor, task.imaging, (files,)) for files in task.cases if files.case in single]
         return [*results, *(result for part in alone for result in extract_batch(part))]
-    return [*results, *(_extracted(scan, row) for scan, row in zip(scans, values, strict=True))]
+    return [*results, *(_extracted(scan, each, task.extractor.kind) for scan, each in zip(scans, values, strict=True))]
 
 
-def _extracted(scan: Scan, features: Mapping[str, float]) -> Extracted:
-    return Extracted(scan.case, features, has_spacing=scan.spacing is not None)
+def _extracted(scan: Scan, measured: Measured | CaseError, stage: str) -> Extracted:
+    if isinstance(measured, CaseError):
+        return _excluded(scan.case, measured, stage)
+    known = scan.spacing is not None
+    return Extracted(scan.case, measured.values, has_spacing=known, faults=measured.faults)
 
 
 def _excluded(case: str, error: Exception, stage: str) -> Extracted:
@@ -151,13 +159,14 @@ def _remembered(keys: Mapping[str, str], cache: Cache) -> dict[str, Extracted]:
         if entry is not None:
             arrays, facts = entry
             features = dict(zip(facts["names"], arrays["values"].tolist(), strict=True))
-            found[case] = Extracted(case, features, has_spacing=facts["has_spacing"])
+            found[case] = Extracted(case, features, has_spacing=facts["has_spacing"], faults=facts["faults"])
     return found
 
 
 def _remember(cache: Cache, key: str, result: Extracted) -> None:
     values = np.array(list(result.features.values()), dtype=np.float64)
-    cache.put(key, {"values": values}, {"names": list(result.features), "has_spacing": result.has_spacing})
+    facts = {"names": list(result.features), "has_spacing": result.has_spacing, "faults": dict(result.faults)}
+    cache.put(key, {"values": values}, facts)
 
 
 def _run(
@@ -213,4 +222,21 @@ def _table(files: Sequence[CaseFiles], done: Mapping[str, Extracted], extractor:
     frame.columns = pd.Index([f"{extractor.source}:{name}" for name in frame.columns])
     known = sum(done[case].has_spacing for case in rows)
     facts = {**extractor.identity(), "spacing": {"known": known, "unknown": len(rows) - known}}
+    facts["not_computed"] = _not_computed(frame, done, extractor.source)
     return FeatureTable(frame, {extractor.source: facts}, exclusions)
+
+
+def _not_computed(frame: pd.DataFrame, done: Mapping[str, Extracted], source: str) -> dict[str, dict[str, Any]]:
+    """Features without a value in some cases: in how many, and the reason that most of these cases give."""
+    told: dict[str, list[str]] = {}
+    for case in frame.index:
+        for name, why in done[case].faults.items():
+            told.setdefault(name, []).append(why)
+    missing = {str(name).removeprefix(f"{source}:"): int(count) for name, count in frame.isna().sum().items() if count}
+    for name, count in missing.items():
+        reasons = told.setdefault(name, [])
+        reasons.extend([_UNTOLD] * (count - len(reasons)))
+    return {
+        name: {"n": len(reasons), "reason": max(sorted(set(reasons)), key=reasons.count)}
+        for name, reasons in told.items()
+    }

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from radfusion.core.scan import Scan
 from radfusion.core.settings import Settings
+from radfusion.errors import CaseError
+from radfusion.extraction.engine import Measured
 
 __all__ = ["Extractor"]
 
@@ -48,3 +50,13 @@ class Extractor(Settings):
         CaseError
             When a scan of the batch cannot be used; raised for a batch of one only by the caller's retry.
         """
+
+    def measure(self, scans: Sequence[Scan]) -> list[Measured | CaseError]:
+        """Features of each scan with what could not be computed, or why this scan gives none.
+
+        Raises
+        ------
+        CaseError
+            As :meth:`extract`, by extractors that know of a batch only that one of its scans cannot be used.
+        """
+        return [Measured(values, {}) for values in self.extract(scans)]
