@@ -18,6 +18,7 @@ from radfusion.errors import UserError
 from radfusion.execution.progress import Progress
 
 if TYPE_CHECKING:
+    from radfusion.core.cohort import Cohort
     from radfusion.core.results import StudyResults
 
 FINISHED_WITH_FAILURES, MISTAKE, INTERRUPTED = 1, 2, 130
@@ -127,32 +128,38 @@ def new(
 @app.command()
 def check(
     study: StudyFile,
+    out: Annotated[
+        Path | None, typer.Option(help="folder for the intake's page", show_default="runs/<study>-check")
+    ] = None,
     overrides: Overrides = [],  # noqa: B006 - typer copies it
     executor: ExecutorName = "processes",
     workers: Workers = None,
+    cache: CacheFolder = None,
 ) -> None:
-    """Look for everything that can fail later, before any computing."""
-    from radfusion.cohorts.checks import check_cohort
+    """Look at every case and for everything that can fail later, before any computing."""
+    from radfusion.execution.cache import Cache, default_cache_folder
     from radfusion.execution.executors import executor_named
-    from radfusion.pipelines.checking import bad_cases, check_study
+    from radfusion.execution.work import Workers as Place
+    from radfusion.pipelines.checking import check as check_files
     from radfusion.study import Study
 
-    loaded = Study.from_yaml(study, overrides)
-    found = check_study(loaded)
-    frame = found.cohort.frame
-    for name in found.cohort.sets:
-        rows = frame[frame["set"] == name]
-        classes = ", ".join(f"{label}: {(rows['label'] == label).sum()}" for label in found.cohort.classes)
-        print(f"{name}: {len(rows)} cases of {rows['patient'].nunique()} patients ({classes})")
-    for finding in check_cohort(found.cohort):
+    target = out or Path("runs") / f"{_name_of(study)}-check"
+    with _interruptible():
+        store = Cache(cache or default_cache_folder())
+        place = Place(executor_named(executor, workers), store, TerminalProgress())
+        found = check_files(Study.from_yaml(study, overrides), target, place)
+    _print_cohort(found.intake.cohort)
+    for finding in found.intake.findings:
         if finding.verdict in {"warn", "fail"}:
             print(f"{finding.verdict} {finding.code}: {finding.message}")
     for source, reason in found.missing_sources.items():
         print(f"weights source {source!r} would be left out: {reason}")
-    bad = bad_cases(loaded, found.cohort, executor=executor_named(executor, workers), progress=TerminalProgress())
-    if bad:
-        problems = "\n  - ".join(f"case {case!r}, {reason}" for case, reason in bad.items())
-        raise UserError(f"{study}: {len(bad)} cases cannot be used; a run excludes them by name:\n  - {problems}")
+    print(f"page: {target / 'intake.html'}")
+    if found.problems:
+        listed = "\n  - ".join(found.problems)
+        count = len(found.intake.exclusions)
+        unusable = f": {count} cases cannot be used; a run excludes them by name" if count else ""
+        raise UserError(f"{study}{unusable}:\n  - {listed}")
     print("ready: radfusion run", study)
 
 
@@ -167,32 +174,33 @@ def run(
     offline: Offline = False,
 ) -> None:
     """Run a study and write its report."""
-    target = out or Path("runs") / (study.parent.resolve().name if study.stem == "study" else study.stem)
+    target = out or Path("runs") / _name_of(study)
     progress = TerminalProgress()
     _run(study, target, overrides, executor=executor, workers=workers, cache=cache, offline=offline, progress=progress)
 
 
 @app.command()
 def extract(
-    study: StudyFile,
+    target: Annotated[Path, typer.Argument(help="study.yaml, or a table with images and segmentations")],
     out: Annotated[Path, typer.Option(help="folder for the feature tables")] = Path("features"),
+    file_format: Annotated[str, typer.Option("--format", help="parquet, csv or both")] = "both",
+    parameters: Annotated[Path | None, typer.Option(help="parameter file of PyRadiomics")] = None,
     overrides: Overrides = [],  # noqa: B006
     executor: ExecutorName = "processes",
     workers: Workers = None,
     cache: CacheFolder = None,
     offline: Offline = False,
 ) -> None:
-    """Extract feature tables only, as Parquet."""
+    """Extract feature tables only, each with its provenance and a dictionary of the features."""
     from radfusion.execution.executors import executor_named
-    from radfusion.pipelines.fusion import extract_tables
-    from radfusion.study import Study
+    from radfusion.pipelines.extraction import extractions_of, write_tables
 
+    progress = TerminalProgress()
     with _interruptible():
         place = executor_named(executor, workers)
-        loaded = Study.from_yaml(study, overrides)
-        exclusions = extract_tables(
-            loaded, out, executor=place, cache=cache, progress=TerminalProgress(), offline=offline
-        )
+        work = extractions_of(target, overrides, parameters=parameters, progress=progress, offline=offline)
+        exclusions = write_tables(work, out, formats=file_format, executor=place, cache=cache, progress=progress)
+    print(out)
     _end_with_exclusions([(item.case, item.stage, item.reason) for item in exclusions])
 
 
@@ -224,11 +232,20 @@ def simulate(
     out: Annotated[Path, typer.Argument(help="folder to make")] = Path("cohort"),
     seed: Annotated[int | None, typer.Option(help="seed", show_default="the default cohort's")] = None,
     file_format: Annotated[str, typer.Option("--format", help="png or dicom")] = "png",
+    training: Annotated[int | None, typer.Option(help="cases of the training set", show_default="150")] = None,
+    internal: Annotated[int | None, typer.Option(help="of the internal validation set", show_default="60")] = None,
+    external: Annotated[int | None, typer.Option(help="of the external validation set", show_default="50")] = None,
+    prospective: Annotated[int | None, typer.Option(help="of the prospective set", show_default="40")] = None,
+    rows: Annotated[int | None, typer.Option(help="rows of a film", show_default="384")] = None,
+    columns: Annotated[int | None, typer.Option(help="columns of a film", show_default="208")] = None,
+    readers: Annotated[int | None, typer.Option(help="persons who outline each vertebra", show_default="1")] = None,
 ) -> None:
     """Make a simulated cohort of lateral spine radiographs with known achievable AUC."""
     from radfusion.pipelines.demonstration import simulate
 
-    print(simulate(out, seed=seed, file_format=file_format, progress=TerminalProgress()))
+    sizes = {"training": training, "internal": internal, "external": external, "prospective": prospective}
+    asked = {"seed": seed, "format": file_format, "rows": rows, "columns": columns, "readers": readers, "sizes": sizes}
+    print(simulate(out, asked, progress=TerminalProgress()))
 
 
 @app.command()
@@ -305,6 +322,17 @@ def _run(study: Path, out: Path, overrides: list[str], *, progress: Progress, **
     _print_summary(results)
     print(f"report: {out / 'report.html'}")
     _end_with_exclusions([(item.case, item.stage, item.reason) for item in results.exclusions])
+
+
+def _name_of(study: Path) -> str:
+    return study.parent.resolve().name if study.stem == "study" else study.stem
+
+
+def _print_cohort(cohort: Cohort) -> None:
+    for name in cohort.sets:
+        rows = cohort.of_set(name).frame
+        classes = ", ".join(f"{label}: {(rows['label'] == label).sum()}" for label in cohort.classes)
+        print(f"{name}: {len(rows)} cases of {rows['patient'].nunique()} patients ({classes})")
 
 
 def _print_summary(results: StudyResults) -> None:

@@ -93,15 +93,16 @@ def test_bad_input_is_answered_with_what_where_and_what_is_allowed(
     spoil: Callable[[Path], None], study: Path, radfusion: Run
 ) -> None:
     spoil(study)
-    answer = radfusion("check", study)
+    answer = radfusion("check", study, "--out", study.parent / "check")
     assert answer.returncode == 2
     assert "Traceback" not in answer.stdout + answer.stderr
     assert re.search(BAD[spoil], answer.stderr), answer.stderr
 
 
 def test_a_good_study_is_ready(study: Path, radfusion: Run) -> None:
-    answer = radfusion("check", study)
+    answer = radfusion("check", study, "--out", study.parent / "check")
     assert answer.returncode == 0, answer.stderr
+    assert (study.parent / "check" / "intake.html").exists()
     assert "training: 48 cases of" in answer.stdout
     assert "weights source 'radimagenet' would be left out" in answer.stdout
 
@@ -164,6 +165,9 @@ def test_predict_gives_the_probabilities_of_the_run(small_study: Path, small_run
         (["weights", "fetch", "imagenett"], "did you mean 'imagenet'?"),
         (["weights", "import", "random", "x.pt"], "random"),
         (["simulate", "--format", "jpeg"], "allowed are png and dicom"),
+        (["simulate", "--training", "3"], "--training 3: allowed is greater than or equal to 12"),
+        (["simulate", "--rows", "400", "--columns", "100"], "allowed are 208 to 400"),
+        (["extract", "cohort.docx"], "neither a study file nor a table"),
     ],
 )
 def test_wrong_arguments_are_answered(arguments: list[str], message: str, radfusion: Run) -> None:
@@ -175,7 +179,10 @@ def test_wrong_arguments_are_answered(arguments: list[str], message: str, radfus
 
 def test_extract_writes_one_table_per_source(study: Path, tmp_path: Path, radfusion: Run) -> None:
     assert radfusion("extract", study, "--out", tmp_path / "tables", "--offline").returncode == 0
-    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["radiomics.parquet", "random.parquet"]
+    kinds = ("csv", "parquet", "provenance.json")
+    tables = [f"{source}.{kind}" for source in ("radiomics", "random") for kind in kinds]
+    written = sorted(path.name for path in (tmp_path / "tables").iterdir())
+    assert written == sorted(["dictionary.csv", "exclusions.csv", *tables])
 
 
 def test_help_lists_every_command_and_documents_every_option(radfusion: Run) -> None:

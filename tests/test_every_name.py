@@ -19,12 +19,15 @@ from radfusion.core.results import StudyResults
 from radfusion.evaluation.audit import AUDIT_RULES
 from radfusion.execution.executors import executor_named
 from radfusion.extraction.extractors.deep import Deep
+from radfusion.extraction.extractors.radiomics import Radiomics
+from radfusion.extraction.robustness import StabilitySettings, control_tables, perturbed_readings
 from radfusion.imaging.loading import read_scan
 from radfusion.imaging.settings import ImagingSettings
 from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.settings import ModellingSettings
 from radfusion.pipelines.names import REGISTRIES
+from radfusion.pipelines.stability import compare_readings
 from radfusion.pipelines.templates import template_folder, template_names
 from radfusion.report.index import Index
 from radfusion.report.sections import SECTIONS
@@ -70,6 +73,23 @@ def run_weights(name: str, study: Path, run: Path) -> None:
     scan = read_scan(case, cohort.image_path(case), cohort.segmentation_path(case), settings=ImagingSettings())
     (features,) = extractor.extract([scan])
     assert np.isfinite(list(features.values())).all()
+
+
+QUICK = Radiomics(image_types=("original",), feature_classes=("shape", "firstorder"))
+
+
+def run_perturbation(name: str, study: Path, run: Path) -> None:
+    cohort = cohort_of(study)
+    found = perturbed_readings(cohort, QUICK, StabilitySettings(perturbations=(name,), n_cases=4), seed=1)
+    assert found is not None
+    stability = compare_readings(found, StabilitySettings())
+    assert (stability.n_cases, stability.n_ratings, stability.faults) == (4, 2, ())
+
+
+def run_control(name: str, study: Path, run: Path) -> None:
+    few = cohort_of(study).of_set("external")
+    (table,) = control_tables(few, QUICK, [name], seed=1).values()
+    assert list(table.frame.index) == list(few.frame.index)
 
 
 def run_selector(name: str, study: Path, run: Path) -> None:
@@ -132,6 +152,8 @@ RUN: dict[str, Callable[[str, Path, Path], None]] = {
     "executor": run_executor,
     "format": run_format,
     "weights": run_weights,
+    "perturbation": run_perturbation,
+    "control": run_control,
     "selector": run_selector,
     "classifier": run_classifier,
     "late-rule": run_late_rule,

@@ -27,6 +27,15 @@ class Centre:
         Exponent of the display curve.
     kvp : int
         Tube voltage in kV.
+    mas : int
+        Tube current times exposure time in mAs, of a film of middling density.
+    distance_mm : float
+        From the source to the detector.
+    magnification : float
+        Size on the detector over size in the patient. Where it is not 1 the header states both spacings: that of the
+        detector and that of the patient, corrected for it.
+    maker, model : str
+        Invented names of the device.
     photometric : {"MONOCHROME1", "MONOCHROME2"}
         How a DICOM file of this hospital stores grey values.
     corners : mapping of str to float
@@ -44,6 +53,11 @@ class Centre:
     noise: float
     gamma: float
     kvp: int
+    mas: int
+    distance_mm: float
+    magnification: float
+    maker: str
+    model: str
     photometric: Literal["MONOCHROME1", "MONOCHROME2"]
     corners: Mapping[Corner, float]
     marker_rate: float
@@ -58,6 +72,11 @@ CENTRES: Mapping[str, Centre] = {
         noise=0.014,
         gamma=1.0,
         kvp=85,
+        mas=32,
+        distance_mm=1150.0,
+        magnification=1.0,
+        maker="Simulated Imaging",
+        model="Flat 1",
         photometric="MONOCHROME2",
         corners={"bottom left": 0.85, "top left": 0.15},
         marker_rate=0.8,
@@ -70,6 +89,11 @@ CENTRES: Mapping[str, Centre] = {
         noise=0.018,
         gamma=1.12,
         kvp=90,
+        mas=40,
+        distance_mm=1150.0,
+        magnification=1.15,
+        maker="Example Radiography",
+        model="Plate 2",
         photometric="MONOCHROME2",
         corners={"top right": 0.8, "bottom right": 0.2},
         marker_rate=0.0,
@@ -82,6 +106,11 @@ CENTRES: Mapping[str, Centre] = {
         noise=0.020,
         gamma=0.92,
         kvp=80,
+        mas=28,
+        distance_mm=1000.0,
+        magnification=1.0,
+        maker="Invented Devices",
+        model="Table 3",
         photometric="MONOCHROME1",
         corners={"bottom right": 0.6, "top left": 0.4},
         marker_rate=-0.8,

@@ -35,7 +35,11 @@ class FilmFacts:
     centre : Centre
         Hospital.
     spacing : float
-        Distance between pixel centres in mm.
+        Distance between pixel centres in mm, in the patient.
+    mas : int
+        Tube current times exposure time in mAs.
+    marked : bool
+        Whether a marker is burnt in.
     """
 
     patient: str
@@ -44,6 +48,8 @@ class FilmFacts:
     year: int
     centre: Centre
     spacing: float
+    mas: int
+    marked: bool
 
 
 def write_png(path: Path, film: NDArray[np.floating[Any]]) -> None:
@@ -98,17 +104,36 @@ def _who(facts: FilmFacts) -> dict[str, object]:
 
 
 def _how(facts: FilmFacts) -> dict[str, object]:
+    centre = facts.centre
     return {
         "Modality": "CR",
-        "Manufacturer": "radfusion simulation",
+        "Manufacturer": centre.maker,
+        "ManufacturerModelName": centre.model,
+        "SoftwareVersions": "radfusion simulation",
         "BodyPartExamined": "SPINE",
         "ViewPosition": "LL",
         "PatientOrientation": ["P", "F"],
-        "KVP": facts.centre.kvp,
-        "PixelSpacing": [facts.spacing, facts.spacing],
+        "KVP": centre.kvp,
+        "Exposure": facts.mas,
+        "DistanceSourceToDetector": centre.distance_mm,
+        **_geometry(facts.spacing, centre),
         "SeriesNumber": 1,
         "InstanceNumber": 1,
-        "BurnedInAnnotation": "NO",
+        "BurnedInAnnotation": "YES" if facts.marked else "NO",
+    }
+
+
+def _geometry(spacing: float, centre: Centre) -> dict[str, object]:
+    """Spacing on the detector, and in the patient where the device corrects for magnification."""
+    on_detector = round(spacing * centre.magnification, 4)
+    stated: dict[str, object] = {"ImagerPixelSpacing": [on_detector, on_detector], "PixelSpacing": [spacing, spacing]}
+    if centre.magnification == 1.0:
+        return stated
+    return {
+        **stated,
+        "PixelSpacingCalibrationType": "GEOMETRY",
+        "DistanceSourceToPatient": round(centre.distance_mm / centre.magnification, 1),
+        "EstimatedRadiographicMagnificationFactor": centre.magnification,
     }
 
 

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
 from radfusion.cohorts._centres import CENTRES
+from radfusion.cohorts._cohort_files import CohortFiles
 from radfusion.cohorts._film import draw_film, whole_vertebrae
 from radfusion.cohorts._film_files import FilmFacts, write_dicom, write_png, write_segmentation
 from radfusion.cohorts._markers import burn_marker
+from radfusion.cohorts._readers import drawn_again
 from radfusion.cohorts._severity import CLASSES, LATENTS, bayes_auc, class_means
+from radfusion.cohorts._simulation import MarkerSettings, SetSizes, SimulationSettings
 from radfusion.cohorts._vertebrae import Plane, stack_vertebrae
 from radfusion.core.cohort import ROLES, Role
-from radfusion.core.settings import Settings
 from radfusion.errors import UserError
 from radfusion.execution.progress import Progress
 
-__all__ = ["MarkerSettings", "SetSizes", "SimulationSettings", "achievable_auc", "simulate_cohort"]
+__all__ = [
+    "MarkerSettings",
+    "SetSizes",
+    "SimulatedCase",
+    "SimulatedFilm",
+    "SimulationSettings",
+    "achievable_auc",
+    "simulate_cohort",
+    "simulated_films",
+]
 
 _CENTRES_OF: dict[Role, tuple[tuple[str, ...], tuple[float, ...]]] = {
     "training": (("A", "B"), (0.6, 0.4)),
@@ -40,46 +48,6 @@ _YEARS: dict[Role, tuple[int, int]] = {
 _CASES_PER_PATIENT = (0.55, 0.30, 0.15)
 
 
-class SetSizes(Settings):
-    """Number of cases (vertebrae) per set; the seed study has 712, 178, 111 and 75."""
-
-    training: int = Field(150, ge=12, description="cases of the training set, centres A and B")
-    internal: int = Field(60, ge=0, description="cases of the internal validation set, centres A and B")
-    external: int = Field(50, ge=0, description="cases of the external validation set, centre C")
-    prospective: int = Field(40, ge=0, description="cases of the prospective validation set, centre A in later years")
-
-
-class MarkerSettings(Settings):
-    """Burnt-in laterality markers."""
-
-    frequency: float = Field(0.85, ge=0, le=1, description="share of films with a marker")
-    centre_effect: float = Field(1.0, ge=0, description="how far centres differ in frequency and side; 0: not at all")
-    class_effect: float = Field(0.6, ge=0, description="log odds of R instead of L per grade of the worst vertebra")
-
-
-class SimulationSettings(Settings):
-    """What `simulate_cohort` draws."""
-
-    seed: int = Field(1, ge=0, description="the same seed gives the same bytes")
-    sizes: SetSizes = Field(SetSizes(), description="cases per set")
-    class_shares: tuple[float, float, float] = Field((0.42, 0.33, 0.25), description="prevalence of classes 0, 1 and 2")
-    effect: float = Field(1.0, ge=0, le=5, description="separation of the classes; 0: the vertebrae say nothing")
-    within_patient: float = Field(0.3, ge=0, le=1, description="correlation within a patient, given the class")
-    rows: int = Field(384, ge=160, le=4096, description="rows of a film")
-    columns: int = Field(208, ge=84, le=4096, description="columns of a film")
-    format: Literal["png", "dicom"] = Field("png", description="8-bit PNG or 12-bit DICOM of modality CR")
-    markers: MarkerSettings = Field(MarkerSettings(), description="laterality markers")
-
-    @model_validator(mode="after")
-    def _plausible(self) -> Self:
-        if min(self.class_shares) <= 0 or abs(sum(self.class_shares) - 1) > 1e-6:
-            raise ValueError(f"class_shares {self.class_shares}: every share must be above 0 and their sum 1")
-        if not 0.52 <= self.columns / self.rows <= 1.0:
-            allowed = f"{int(np.ceil(0.52 * self.rows))} to {self.rows}"
-            raise ValueError(f"columns {self.columns} with rows {self.rows}: allowed are {allowed}")
-        return self
-
-
 @dataclass(frozen=True)
 class _Patient:
     """A patient before the film is drawn."""
@@ -93,6 +61,67 @@ class _Patient:
     @property
     def name(self) -> str:
         return f"SIM{self.number:04d}"
+
+
+@dataclass(frozen=True)
+class SimulatedCase:
+    """One vertebra of a film.
+
+    Attributes
+    ----------
+    case : str
+        Identifier.
+    level : str
+        Level of the vertebra, for example ``"L1"``.
+    label : int
+        Class: 0, 1 or 2.
+    regions : tuple of (rows, columns) array of bool
+        The body as each reader outlines it; the first outline is the truth.
+    latents : dict of str to float
+        Latent severity.
+    """
+
+    case: str
+    level: str
+    label: int
+    regions: tuple[NDArray[np.bool_], ...]
+    latents: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SimulatedFilm:
+    """The film of one patient.
+
+    Attributes
+    ----------
+    patient, set, centre : str
+        Who, in which set, from which hospital.
+    year : int
+        When.
+    covariates : dict of str to object
+        ``age`` (years), ``sex``, ``bmd`` (g/cm²).
+    film : (rows, columns) array of float32
+        Grey values from 0 (black) to 1 (bone white).
+    spacing : float
+        Distance between pixel centres in mm.
+    marker : dict or None
+        ``text``, ``corner`` and ``box`` (rows and columns, first and last + 1) of the burnt-in marker.
+    mas : int
+        Tube current times exposure time.
+    cases : tuple of SimulatedCase
+        From head to feet.
+    """
+
+    patient: str
+    set: Role
+    centre: str
+    year: int
+    covariates: dict[str, object]
+    film: Plane
+    spacing: float
+    marker: dict[str, object] | None
+    mas: int
+    cases: tuple[SimulatedCase, ...]
 
 
 def achievable_auc(settings: SimulationSettings) -> dict[str, float]:
@@ -124,7 +153,9 @@ def achievable_auc(settings: SimulationSettings) -> dict[str, float]:
 def simulate_cohort(
     folder: str | Path, settings: SimulationSettings | None = None, *, progress: Progress | None = None
 ) -> Path:
-    """Write a cohort: films, one segmentation per case, ``cohort.csv`` and ``truth.json``.
+    """Write a cohort: films, one segmentation per case and reader, ``cohort.csv`` and ``truth.json``.
+
+    Table and truth are written film by film: memory does not grow with the number of cases.
 
     Parameters
     ----------
@@ -139,9 +170,10 @@ def simulate_cohort(
     -------
     pathlib.Path
         The cohort table. Its columns are ``case``, ``patient``, ``image``, ``segmentation``, ``label``, ``set``,
-        ``centre``, ``level``, ``age`` (years), ``sex``, ``bmd`` (g/cm²), ``year`` and ``marker``; file names are
-        relative to the table. ``truth.json`` beside it holds the achievable AUC, the settings, the box of each marker
-        (rows and columns, first and last + 1), the pixel spacing of each film and the latents of each case.
+        ``centre``, ``level``, ``age`` (years), ``sex``, ``bmd`` (g/cm²), ``year``, ``marker`` and, where there are
+        several, ``reader``; file names are relative to the table. ``truth.json`` beside it holds the achievable AUC,
+        the settings, the box of each marker (rows and columns, first and last + 1), the pixel spacing of each film
+        and the latents of each case.
 
     Raises
     ------
@@ -154,44 +186,54 @@ def simulate_cohort(
         raise UserError(f"{folder} already holds {', '.join(taken)}; name a folder without a cohort")
     for name in ("images", "segmentations"):
         (folder / name).mkdir(parents=True)
-    rows: list[dict[str, object]] = []
-    films: dict[str, object] = {}
-    latents: dict[str, object] = {}
-    patients = _patients(settings)
-    progress.start("simulate", len(patients))
-    for patient in patients:
-        own_rows, film, own_latents = _write_patient(folder, patient, settings)
-        rows += own_rows
-        films[str(own_rows[0]["image"])] = film
-        latents |= own_latents
-        progress.advance()
-    progress.finish(f"{len(rows)} cases of {len(patients)} patients")
-    truth = {
+    told = {
         "achievable_auc": achievable_auc(settings),
-        "settings": settings.model_dump(mode="json"),
-        "films": films,
-        "latents": latents,
+        "settings": settings.model_dump(mode="json", exclude={"readers"} if settings.readers == 1 else None),
     }
-    (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
-    table = folder / "cohort.csv"
-    pd.DataFrame(rows).to_csv(table, index=False, lineterminator="\n")
-    return table
+    progress.start("simulate", sum(1 for _ in _patients(settings)))
+    with CohortFiles(folder, told) as files:
+        for film in simulated_films(settings):
+            image = _write_film(folder, film, settings)
+            for case in film.cases:
+                files.add_case(_rows(folder, film, case, image=image), case.case, case.latents)
+            files.add_film(image, {"spacing_mm": film.spacing, "marker": film.marker})
+            progress.advance()
+    progress.finish(f"{files.n_cases} cases of {files.n_films} patients")
+    return folder / "cohort.csv"
 
 
-def _patients(settings: SimulationSettings) -> list[_Patient]:
+def simulated_films(settings: SimulationSettings) -> Iterator[SimulatedFilm]:
+    """Films of a cohort one after the other, without a file; memory does not grow with their number.
+
+    Parameters
+    ----------
+    settings : SimulationSettings
+        What to draw; a film does not depend on those before it.
+
+    Examples
+    --------
+    >>> film = next(simulated_films(SimulationSettings(rows=200, columns=110)))
+    >>> film.patient, film.film.shape, film.cases[0].regions[0].any()
+    ('SIM0001', (200, 110), np.True_)
+    """
+    return (_film_of(patient, settings) for patient in _patients(settings))
+
+
+def _patients(settings: SimulationSettings) -> Iterator[_Patient]:
     """Share the cases of every set out to patients; the class shares hold in every set, but for rounding."""
     rng = np.random.default_rng([settings.seed])
-    patients: list[_Patient] = []
+    number = 0
     for role in ROLES:
-        labels = list(rng.permutation(_labels(getattr(settings.sizes, role), settings.class_shares)))
+        labels = rng.permutation(_labels(getattr(settings.sizes, role), settings.class_shares))
         centres, shares = _CENTRES_OF[role]
         first, last = _YEARS[role]
-        while labels:
-            count = min(int(rng.choice(3, p=_CASES_PER_PATIENT)) + 1, len(labels))
-            own, labels = tuple(int(label) for label in labels[:count]), labels[count:]
+        at = 0
+        while at < len(labels):
+            count = min(int(rng.choice(3, p=_CASES_PER_PATIENT)) + 1, len(labels) - at)
+            own = tuple(int(label) for label in labels[at : at + count])
+            at, number = at + count, number + 1
             centre = str(rng.choice(centres, p=shares))
-            patients.append(_Patient(len(patients) + 1, role, centre, int(rng.integers(first, last + 1)), own))
-    return patients
+            yield _Patient(number, role, centre, int(rng.integers(first, last + 1)), own)
 
 
 def _labels(count: int, shares: tuple[float, float, float]) -> NDArray[np.int64]:
@@ -201,10 +243,7 @@ def _labels(count: int, shares: tuple[float, float, float]) -> NDArray[np.int64]
     return np.repeat(np.arange(len(shares)), whole)
 
 
-def _write_patient(
-    folder: Path, patient: _Patient, settings: SimulationSettings
-) -> tuple[list[dict[str, object]], dict[str, object], dict[str, object]]:
-    """Write film and segmentations of a patient; return the rows of the table, the film's truth and the latents."""
+def _film_of(patient: _Patient, settings: SimulationSettings) -> SimulatedFilm:
     rng = np.random.default_rng([settings.seed, patient.number])
     centre = CENTRES[patient.centre]
     spacing = round(centre.field_mm / settings.rows, 4)
@@ -217,21 +256,45 @@ def _write_patient(
     covariates = _covariates(np.mean([latents[level] for level in labels], axis=0), rng)
     film, regions = draw_film(spine, latents, (settings.rows, settings.columns), centre=centre, rng=rng)
     marker = _mark(film, patient, settings.markers, spacing=spacing, rng=rng)
-    image = f"images/{patient.name}.{'dcm' if settings.format == 'dicom' else 'png'}"
-    _write_film(folder / image, film, patient, spacing=spacing, covariates=covariates)
-    rows: list[dict[str, object]] = []
-    known: dict[str, object] = {}
-    for level, label in labels.items():
-        case = f"{patient.name}-{level}"
-        write_segmentation(folder / "segmentations" / f"{case}.png", regions[level])
-        rows.append(
-            {"case": case, "patient": patient.name, "image": image, "segmentation": f"segmentations/{case}.png"}
-            | {"label": CLASSES[label], "set": patient.set, "centre": patient.centre, "level": level}
-            | covariates
-            | {"year": patient.year, "marker": marker["text"] if marker else "absent"}
+    others = [np.random.default_rng([settings.seed, patient.number, reader]) for reader in range(1, settings.readers)]
+    cases = tuple(
+        SimulatedCase(
+            case=f"{patient.name}-{level}",
+            level=level,
+            label=label,
+            regions=(regions[level], *(drawn_again(regions[level], spacing, other) for other in others)),
+            latents=dict(zip(LATENTS, latents[level].round(6).tolist(), strict=True)),
         )
-        known[case] = dict(zip(LATENTS, latents[level].round(6).tolist(), strict=True))
-    return rows, {"spacing_mm": spacing, "marker": marker}, known
+        for level, label in labels.items()
+    )
+    return SimulatedFilm(
+        patient=patient.name,
+        set=patient.set,
+        centre=patient.centre,
+        year=patient.year,
+        covariates=covariates,
+        film=film,
+        spacing=spacing,
+        marker=marker,
+        mas=centre.mas + patient.number % 9 - 4,
+        cases=cases,
+    )
+
+
+def _rows(folder: Path, film: SimulatedFilm, case: SimulatedCase, *, image: str) -> list[dict[str, object]]:
+    """Write the segmentations of a case and return its rows of the table, one per reader."""
+    rows = []
+    for reader, region in enumerate(case.regions, start=1):
+        name = case.case if reader == 1 else f"{case.case}-reader{reader}"
+        write_segmentation(folder / "segmentations" / f"{name}.png", region)
+        rows.append(
+            {"case": case.case, "patient": film.patient, "image": image, "segmentation": f"segmentations/{name}.png"}
+            | {"label": CLASSES[case.label], "set": film.set, "centre": film.centre, "level": case.level}
+            | film.covariates
+            | {"year": film.year, "marker": film.marker["text"] if film.marker else "absent"}
+            | ({"reader": f"reader {reader}"} if len(case.regions) > 1 else {})
+        )
+    return rows
 
 
 def _latents(
@@ -273,16 +336,22 @@ def _mark(
     return {"text": text, "corner": corner, "box": list(box)}
 
 
-def _write_film(path: Path, film: Plane, patient: _Patient, *, spacing: float, covariates: dict[str, object]) -> None:
-    if path.suffix == ".png":
-        write_png(path, film)
-        return
+def _write_film(folder: Path, film: SimulatedFilm, settings: SimulationSettings) -> str:
+    """Write the film and return its name, relative to the table."""
+    if settings.format == "png":
+        name = f"images/{film.patient}.png"
+        write_png(folder / name, film.film)
+        return name
     facts = FilmFacts(
-        patient=patient.name,
-        age=int(str(covariates["age"])),
-        sex=str(covariates["sex"]),
-        year=patient.year,
-        centre=CENTRES[patient.centre],
-        spacing=spacing,
+        patient=film.patient,
+        age=int(str(film.covariates["age"])),
+        sex=str(film.covariates["sex"]),
+        year=film.year,
+        centre=CENTRES[film.centre],
+        spacing=film.spacing,
+        mas=film.mas,
+        marked=film.marker is not None,
     )
-    write_dicom(path, film, facts)
+    name = f"images/{film.patient}.dcm"
+    write_dicom(folder / name, film.film, facts)
+    return name

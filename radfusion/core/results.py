@@ -18,10 +18,12 @@ __all__ = [
     "ClassifierTrial",
     "Comparison",
     "Confusion",
+    "ControlResult",
     "Curve",
     "Estimate",
     "Exclusion",
     "FeatureSource",
+    "FeatureStability",
     "FittedModel",
     "OutputFile",
     "Provenance",
@@ -29,6 +31,8 @@ __all__ = [
     "Selection",
     "SelectionStep",
     "SetSummary",
+    "Stability",
+    "StabilityPart",
     "StudyFacts",
     "StudyResults",
     "Threshold",
@@ -171,6 +175,66 @@ class FeatureSource(_Noun):
     health: dict[str, float] = Field(default_factory=dict)
 
 
+class FeatureStability(_Noun):
+    """Intraclass correlation of one feature over repeated readings of `n_cases` cases.
+
+    ``kept`` says that it reaches the minimum of its :class:`Stability`; ``reason`` why a number is missing.
+    """
+
+    feature: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n_cases: int
+    kept: bool
+    reason: str | None = None
+
+
+class StabilityPart(_Noun):
+    """One perturbation alone against the unperturbed cases: how many features reach the minimum, and the median ICC."""
+
+    name: str
+    n_ratings: int
+    n_stable: int
+    median: float | None
+
+
+class Stability(_Noun):
+    """Stability of the features of one source: between readers, or under perturbations.
+
+    ``form`` is in the notation of McGraw and Wong; ``n_ratings`` counts readers, or versions of a case with the
+    original. ``faults`` are readings that could not be made.
+    """
+
+    source: str
+    kind: Literal["readers", "perturbations"]
+    form: str
+    level: float
+    minimum: float
+    use: Literal["estimate", "lower"]
+    n_cases: int
+    n_ratings: int
+    parts: tuple[StabilityPart, ...] = ()
+    faults: tuple[Exclusion, ...] = ()
+    features: tuple[FeatureStability, ...]
+
+
+class ControlResult(_Noun):
+    """Macro AUC of one arm and classifier on a set, on the images and on those of a negative control.
+
+    The chain was fitted anew on the control images. ``n_like_original`` of `n_features` have an absolute Spearman
+    correlation of at least ``like`` with themselves on the unchanged training images.
+    """
+
+    control: str
+    model: str
+    original: Estimate
+    controlled: Estimate
+    n_features: int
+    n_like_original: int
+    like: float = 0.9
+
+
 class SelectionStep(_Noun):
     """One step of cleaning or selection with the number of features before and after."""
 
@@ -281,6 +345,8 @@ class StudyResults(_Noun):
     sets: tuple[SetSummary, ...]
     exclusions: tuple[Exclusion, ...] = ()
     sources: tuple[FeatureSource, ...] = ()
+    stability: tuple[Stability, ...] = ()
+    controls: tuple[ControlResult, ...] = ()
     selections: tuple[Selection, ...] = ()
     models: tuple[FittedModel, ...] = ()
     final_model: str = ""

@@ -21,7 +21,7 @@ from radfusion.study import Study
 __all__ = ["predict_case"]
 
 #: Parts of an extractor's identity that make other features; versions are not among them.
-DECISIVE = ("settings", "weights_sha256", "layer", "crop", "input")
+DECISIVE = ("settings", "parameter_file", "weights_sha256", "layer", "crop", "input")
 
 
 def predict_case(run: Path, image: Path, segmentation: Path) -> dict[str, Any]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from radfusion.cohorts.checks import check_cohort
 from radfusion.core.cohort import Cohort
-from radfusion.errors import CaseError, StudyError, WeightsError
-from radfusion.execution.executors import Executor
-from radfusion.execution.progress import Progress
-from radfusion.imaging.loading import read_scan
-from radfusion.imaging.settings import ImagingSettings
+from radfusion.core.results import Exclusion
+from radfusion.errors import FeatureError, StudyError, UserError, WeightsError
+from radfusion.execution.cache import Cache, default_cache_folder
+from radfusion.execution.work import Workers
+from radfusion.extraction.extractors.deep import Deep
 from radfusion.modelling.folds import TrainingLabels, check_folds
 from radfusion.networks.devices import choose_device
 from radfusion.networks.weights import WEIGHTS
+from radfusion.pipelines.intake import Intake, intake
+from radfusion.pipelines.intake_tables import intake_page
+from radfusion.report.intake import write_intake
 from radfusion.study import Study
 
-__all__ = ["CheckedStudy", "bad_cases", "check_study"]
+__all__ = ["CheckedIntake", "CheckedStudy", "check", "check_study", "unusable_sets"]
+
+_BYTES_PER_CASE = 100_000  # features of one source in the cache, generously, and the facts of the intake
 
 
 @dataclass(frozen=True)
@@ -35,16 +45,33 @@ class CheckedStudy:
 
 
 @dataclass(frozen=True)
-class _Reading:
-    case: str
-    row: int
-    image: str
-    segmentation: str
-    settings: ImagingSettings
+class CheckedIntake:
+    """What the check of a study and of its files found.
+
+    Attributes
+    ----------
+    intake : Intake
+        Facts, findings and exclusions; the findings on the cohort's table come first.
+    missing_sources : mapping of str to str
+        Weights source to why it cannot be had here at present.
+    problems : tuple of str
+        What stops a run, or would exclude cases from it; empty: the study is ready.
+    """
+
+    intake: Intake
+    missing_sources: dict[str, str]
+    problems: tuple[str, ...]
 
 
-def check_study(study: Study) -> CheckedStudy:
-    """Check cohort table, folds, primary comparison and weights sources.
+def check_study(study: Study, cache: Cache | None = None) -> CheckedStudy:
+    """Check cohort table, folds, primary comparison, packages, weights, devices and disk, before any file is read.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    cache : Cache, optional
+        Where finished work will be kept; the user's cache when not given.
 
     Raises
     ------
@@ -55,9 +82,106 @@ def check_study(study: Study) -> CheckedStudy:
     WeightsError
         When a weights file that the study names is not there, or not what it should be.
     UserError
-        When a class has too few training patients for the folds, or a device is asked for that is not there.
+        When a class has too few training patients for the folds, a device is asked for that is not there, a package is
+        missing, the disk is full; and for several mistakes, with all of them.
     """
-    cohort = study.read_cohort()
+    found = _look(study, cache)
+    if found.errors or found.cohort is None:
+        raise found.error()
+    return CheckedStudy(found.cohort, found.missing)
+
+
+def check(study: Study, out: str | Path, place: Workers) -> CheckedIntake:
+    """Check a study and look at every one of its files; write the intake's page into `out`.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    out : path
+        Folder of ``intake.html``, ``contact_sheet.png``, ``cases.csv``, ``acquisition.csv``, ``sets.csv`` and
+        ``findings.json``.
+    place : Workers
+        Who works, where it is remembered and who is told.
+
+    Raises
+    ------
+    UserError
+        When the cohort table cannot be used, with every mistake of table and study.
+    """
+    looked = _look(study, place.cache)
+    if looked.cohort is None:
+        raise looked.error()
+    found = intake(study, looked.cohort, place)
+    found = replace(found, findings=(*check_cohort(looked.cohort), *found.findings))
+    kept = looked.cohort.without([item.case for item in found.exclusions])
+    general = [*map(str, looked.errors), *unusable_sets(kept, looked.cohort, len(found.exclusions))]
+    general += [finding.message for finding in found.refused]
+    write_intake(intake_page(found, study, general), Path(out))
+    return CheckedIntake(found, looked.missing, (*general, *_excluded(found.exclusions, looked.cohort)))
+
+
+def unusable_sets(kept: Cohort, cohort: Cohort, exclusions: int) -> list[str]:
+    """Sets and classes that exclusions leave without the cases that a study needs.
+
+    Parameters
+    ----------
+    kept, cohort : Cohort
+        Without and with the excluded cases.
+    exclusions : int
+        Number of excluded cases.
+    """
+    if not exclusions:
+        return []
+    mistakes = []
+    for name in cohort.sets:
+        labels = kept.of_set(name).frame["label"]
+        if labels.nunique() < min(2, len(cohort.classes)):
+            mistakes.append(f"set {name!r} has fewer than two classes left after {exclusions} exclusions")
+    absent = set(cohort.classes) - set(kept.of_set("training").frame["label"])
+    return mistakes + [f"class {label!r} has no usable training case" for label in cohort.classes if label in absent]
+
+
+@dataclass
+class _Looked:
+    """Mistakes so far; a mistake in one thing does not keep the others from being looked at."""
+
+    cohort: Cohort | None = None
+    errors: list[UserError] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def error(self) -> UserError:
+        """The only mistake as it is, several as one."""
+        return self.errors[0] if len(self.errors) == 1 else UserError("\n".join(map(str, self.errors)))
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            self.errors.append(error)
+
+
+def _look(study: Study, cache: Cache | None) -> _Looked:
+    found = _Looked()
+    with found.collected():
+        found.cohort = study.read_cohort()
+    if found.cohort is not None:
+        cohort = found.cohort
+        for rule in (_primary, _folds):
+            with found.collected():
+                rule(study, cohort)
+        with found.collected():
+            _disk(study, cohort, (cache or Cache(default_cache_folder())).folder)
+    with found.collected():
+        _radiomics(study)
+    for extractor in study.features.deep:
+        with found.collected():
+            _deep(study, extractor, found.missing)
+    return found
+
+
+def _primary(study: Study, cohort: Cohort) -> None:
     primary = study.evaluation.primary
     if primary and primary.set not in cohort.sets:
         raise StudyError(
@@ -65,40 +189,41 @@ def check_study(study: Study) -> CheckedStudy:
             file=study.file,
             key="evaluation.primary.set",
         )
+
+
+def _folds(study: Study, cohort: Cohort) -> None:
     labels = TrainingLabels.from_rows(cohort.of_set("training").frame, cohort.classes)
     check_folds(labels, study.modelling.folds, study.modelling.selection.folds, seed=study.seed)
-    missing = {}
-    for extractor in study.features.deep:
-        if extractor.device == "cuda":
-            choose_device("cuda")
-        reason = study.at_hand(extractor).unavailable()
-        if reason and extractor.file is not None:
-            raise WeightsError(f"{study.file}: features.deep: {reason}")
-        if reason and not WEIGHTS[extractor.weights].url:
-            missing[extractor.source] = reason
-    return CheckedStudy(cohort, missing)
 
 
-def bad_cases(study: Study, cohort: Cohort, *, executor: Executor, progress: Progress) -> dict[str, str]:
-    """Read every image and segmentation; case to what is wrong, for those that a run would exclude."""
-    tasks = [
-        _Reading(str(case), row, str(cohort.image_path(case)), str(cohort.segmentation_path(case)), study.imaging)
-        for case, row in zip(cohort.frame.index, cohort.frame["row"].tolist(), strict=True)
-    ]
-    progress.start("read images and segmentations", len(tasks))
-    problems = {}
-    for task, outcome in zip(tasks, executor.map(_problem, tasks), strict=True):
-        problem = outcome.error or outcome.value
-        if problem:
-            problems[task.case] = f"row {task.row}: {problem}"
-        progress.advance()
-    progress.finish(f"{len(problems)} of {len(tasks)} cases cannot be used")
-    return problems
+def _radiomics(study: Study) -> None:
+    reason = study.features.radiomics.unavailable() if study.features.radiomics else None
+    if reason:
+        raise FeatureError(f"{study.file}: features.radiomics: {reason}")
 
 
-def _problem(task: _Reading) -> str:
-    try:
-        read_scan(task.case, task.image, task.segmentation, settings=task.settings)
-    except CaseError as error:
-        return f"{error.stage}: {error.reason}"
-    return ""
+def _deep(study: Study, extractor: Deep, missing: dict[str, str]) -> None:
+    reason = study.at_hand(extractor).unavailable()
+    if reason and extractor.file is not None:
+        raise WeightsError(f"{study.file}: features.deep: {reason}")
+    if reason and not WEIGHTS[extractor.weights].url:
+        missing[extractor.source] = reason
+    if extractor.device == "cuda":
+        choose_device("cuda")
+
+
+def _disk(study: Study, cohort: Cohort, folder: Path) -> None:
+    """Refuse a run whose features would not fit where they are kept."""
+    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    wanted = _BYTES_PER_CASE * len(cohort.frame) * (len(study.features.deep) + 2)
+    left = shutil.disk_usage(there).free
+    if left < wanted:
+        raise UserError(
+            f"the disk of the cache ({folder}) has {left / 1e6:.0f} MB left; the study needs some "
+            f"{wanted / 1e6:.0f} MB (--cache names another folder)"
+        )
+
+
+def _excluded(exclusions: tuple[Exclusion, ...], cohort: Cohort) -> Iterator[str]:
+    for item in exclusions:
+        yield f"case {item.case!r}, row {cohort.frame['row'][item.case]}: {item.stage}: {item.reason}"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from radfusion.cohorts.simulate import SimulationSettings, simulate_cohort
 from radfusion.errors import RunError, UserError
@@ -34,21 +38,36 @@ def prepare_demo(out: Path, *, progress: Progress) -> Path:
     return copy_template("ovf-fusion", out)
 
 
-def simulate(out: Path, *, seed: int | None, file_format: str, progress: Progress) -> Path:
+def simulate(out: Path, asked: Mapping[str, Any], *, progress: Progress) -> Path:
     """Simulate a cohort and return its table.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Folder to make.
+    asked : mapping of str to Any
+        Fields of :class:`SimulationSettings`, with those of its sizes under ``sizes``; None leaves a default.
+    progress : Progress
+        Listener.
 
     Raises
     ------
     UserError
-        When the format is unknown or the folder is not empty.
+        When a value is not allowed or the folder is not empty.
     """
-    if file_format not in {"png", "dicom"}:
-        raise UserError(f"--format {file_format!r}: allowed are png and dicom")
+    if asked.get("format", "png") not in {"png", "dicom"}:
+        raise UserError(f"--format {asked['format']!r}: allowed are png and dicom")
+    sizes = {name: value for name, value in asked.get("sizes", {}).items() if value is not None}
+    given = {name: value for name, value in asked.items() if value is not None and name != "sizes"}
+    try:
+        settings = SimulationSettings.model_validate({**given, "sizes": sizes})
+    except ValidationError as error:
+        found = error.errors()[0]
+        option = f"--{found['loc'][-1]} {found['input']!r}: " if found["loc"] else ""
+        allowed = found["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is")
+        raise UserError(option + allowed) from error
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out} is not an empty folder; choose a new one")
-    if seed is not None and seed < 0:
-        raise UserError(f"--seed {seed}: allowed are whole numbers from 0")
-    settings = SimulationSettings.model_validate({"format": file_format, **({} if seed is None else {"seed": seed})})
     return simulate_cohort(out, settings, progress=progress)
 
 

@@ -11,7 +11,16 @@ from radfusion.cohorts.describe import summarise_sets
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.hashing import content_hash, file_hash
-from radfusion.core.results import Estimate, Exclusion, FeatureSource, Provenance, StudyFacts, StudyResults
+from radfusion.core.results import (
+    Estimate,
+    Exclusion,
+    FeatureSource,
+    Provenance,
+    Selection,
+    Stability,
+    StudyFacts,
+    StudyResults,
+)
 from radfusion.errors import CohortError, FeatureError, WeightsError
 from radfusion.evaluation.null import null_estimate
 from radfusion.execution.cache import Cache, default_cache_folder
@@ -30,11 +39,13 @@ from radfusion.modelling.null import shuffled_label_run
 from radfusion.networks.health import feature_health
 from radfusion.networks.weights import WEIGHTS, fetch_weights
 from radfusion.pipelines.checking import check_study
+from radfusion.pipelines.controls import run_controls
 from radfusion.pipelines.judging import Judgement, judge
 from radfusion.pipelines.outputs import RunFolder
+from radfusion.pipelines.stability import assess_stability, stable_tables, with_stability_step
 from radfusion.study import Study
 
-__all__ = ["FittedStudy", "arm_tables", "available_extractors", "extract_study", "extract_tables", "run"]
+__all__ = ["FittedStudy", "arm_tables", "available_extractors", "extract_study", "run"]
 
 Arm = ArmFit | LateFit
 
@@ -45,6 +56,7 @@ class FittedStudy:
 
     cohort: Cohort
     tables: Mapping[str, FeatureTable]
+    stability: tuple[Stability, ...]
     sources: tuple[FeatureSource, ...]
     exclusions: tuple[Exclusion, ...]
     arms: Mapping[str, Arm]
@@ -96,6 +108,9 @@ def run(
         fitted = _fit(study, checked.cohort, extractors, missing=missing, place=place)
         judgement = judge(study, fitted.cohort, fitted.arms)
         results = _results(study, checked.cohort, fitted, judgement=judgement)
+        stable = stable_tables(fitted.tables, fitted.stability)
+        controls = run_controls(study, fitted.cohort, extractors, tables=stable, judgement=judgement, place=place)
+        results = results.model_copy(update={"controls": controls})
         results = results.model_copy(update={"audit": judgement.audit(results, tuple(check_cohort(fitted.cohort)))})
         model = _final_model(study, fitted, judgement)
         return folder.write(study, results, fitted.tables, judgement=judgement, model=model, progress=place.progress)
@@ -161,26 +176,6 @@ def extract_study(
     return {name: table.restrict(kept) for name, table in tables.items()}, exclusions
 
 
-def extract_tables(
-    study: Study,
-    out: Path,
-    *,
-    executor: Executor,
-    cache: str | Path | None = None,
-    progress: Progress | None = None,
-    offline: bool = False,
-) -> tuple[Exclusion, ...]:
-    """Extract the feature tables of a study, write them as Parquet into `out` and return the exclusions."""
-    place = Workers(executor, Cache(cache or default_cache_folder()), progress or Progress())
-    cohort = study.read_cohort()
-    extractors, _ = available_extractors(study, place.progress, offline=offline)
-    tables, exclusions = extract_study(study, cohort, extractors, place=place)
-    out.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        table.frame.rename_axis("case").to_parquet(out / f"{name}.parquet")
-    return exclusions
-
-
 def _require_usable(kept: Cohort, cohort: Cohort, exclusions: tuple[Exclusion, ...]) -> None:
     mistakes = []
     for name in cohort.sets:
@@ -209,7 +204,8 @@ def _fit(
     tables, exclusions = extract_study(study, cohort, extractors, place=place)
     used = cohort.without(sorted({item.case for item in exclusions}))
     arms: dict[str, Arm] = {}
-    to_fit = arm_tables(tables, study.modelling.fusion)
+    stability = assess_stability(study, used, extractors, place=place)
+    to_fit = arm_tables(stable_tables(tables, stability), study.modelling.fusion)
     fitted = fit_arms(to_fit, used, study.modelling, seed=study.seed, workers=place)
     arms |= fitted
     if "late" in study.modelling.fusion and "radiomics" in fitted:
@@ -220,7 +216,7 @@ def _fit(
     null_aucs = shuffled_label_run(to_fit[null_arm], used, study.modelling, seed=study.seed, workers=place)
     null = null_estimate(null_aucs, null_arm, level=study.evaluation.level)
     sources = (*(_source(extractor, tables, used) for extractor in extractors), *missing)
-    return FittedStudy(used, tables, sources, exclusions, arms, null)
+    return FittedStudy(used, tables, stability, sources, exclusions, arms, null)
 
 
 def _null_arm(study: Study, arms: Mapping[str, FeatureTable]) -> str:
@@ -246,7 +242,7 @@ def _source(extractor: Extractor, tables: Mapping[str, FeatureTable], cohort: Co
 
 def _final_model(study: Study, fitted: FittedStudy, judgement: Judgement) -> Model:
     """The model chosen on training folds, as it was fitted on the whole training set."""
-    tables = arm_tables(fitted.tables, study.modelling.fusion)
+    tables = arm_tables(stable_tables(fitted.tables, fitted.stability), study.modelling.fusion)
     final = judgement.final
 
     def of_arm(name: str) -> Model:
@@ -277,7 +273,8 @@ def _results(study: Study, cohort: Cohort, fitted: FittedStudy, *, judgement: Ju
         sets=summarise_sets(fitted.cohort),
         exclusions=fitted.exclusions,
         sources=fitted.sources,
-        selections=tuple(arm.selection for arm in fitted.arms.values() if isinstance(arm, ArmFit)),
+        stability=fitted.stability,
+        selections=_selections(study, fitted),
         models=judgement.models,
         final_model=judgement.final.model,
         thresholds=judgement.thresholds,
@@ -287,6 +284,16 @@ def _results(study: Study, cohort: Cohort, fitted: FittedStudy, *, judgement: Ju
         confusions=judgement.confusions,
         provenance=_provenance(study, cohort, fitted.sources),
     )
+
+
+def _selections(study: Study, fitted: FittedStudy) -> tuple[Selection, ...]:
+    """Selections of the fitted arms; where stability was measured, it is their first step."""
+    selections = {name: arm.selection for name, arm in fitted.arms.items() if isinstance(arm, ArmFit)}
+    if not fitted.stability:
+        return tuple(selections.values())
+    before = arm_tables(fitted.tables, study.modelling.fusion)
+    settings = study.features.stability
+    return tuple(with_stability_step(each, before[name], settings) for name, each in selections.items())
 
 
 def _without_paths(study: Study) -> Study:
@@ -300,7 +307,8 @@ def _without_paths(study: Study) -> Study:
 
 
 def _provenance(study: Study, cohort: Cohort, sources: tuple[FeatureSource, ...]) -> Provenance:
-    files = [(cohort.image_path(case), cohort.segmentation_path(case)) for case in cohort.frame.index]
+    read = [cohort, *(cohort.read_by(reader) for reader in cohort.readers)]
+    files = [(each.image_path(case), each.segmentation_path(case)) for each in read for case in each.frame.index]
     hashes = [_hash_of(path) for path in sorted({path for pair in files for path in pair})]
     return Provenance(
         packages=package_versions(),

@@ -36,7 +36,7 @@ from radfusion.modelling.arms import ArmFit, LateFit
 from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.study import Study
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["Judgement", "judge", "with_out_of_fold"]
 
 Arm = ArmFit | LateFit
 
@@ -80,7 +80,7 @@ def judge(study: Study, cohort: Cohort, arms: Mapping[str, Arm]) -> Judgement:
     level = study.evaluation.level
     out_of_fold = {model.model: arms[model.arm].fits[model.classifier].out_of_fold for model in models}
     predictions = {
-        model.model: _joined(out_of_fold[model.model], arms[model.arm].fits[model.classifier].predictions)
+        model.model: with_out_of_fold(out_of_fold[model.model], arms[model.arm].fits[model.classifier].predictions)
         for model in models
     }
     thresholds = tuple(
@@ -139,7 +139,7 @@ def _fusion(arm: Arm) -> Literal["none", "early", "late"]:
     return "early" if len(arm.sources) > 1 else "none"
 
 
-def _joined(out_of_fold: Predictions, everything: Predictions) -> Predictions:
+def with_out_of_fold(out_of_fold: Predictions, everything: Predictions) -> Predictions:
     """Out-of-fold predictions for the training set, the fitted model's predictions for the other sets."""
     others = everything.frame[everything.frame["set"] != "training"]
     return Predictions(pd.concat([out_of_fold.frame, others]), everything.classes, everything.model)

@@ -13,6 +13,8 @@ from radfusion.evaluation.audit import AUDIT_RULES
 from radfusion.evaluation.comparisons import COMPARISONS
 from radfusion.evaluation.metrics import METRICS
 from radfusion.execution.executors import EXECUTORS
+from radfusion.extraction.controls import CONTROLS
+from radfusion.extraction.perturbations import PERTURBATIONS
 from radfusion.imaging.formats import FORMATS
 from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.modelling.fusion import LATE_RULES
@@ -28,6 +30,8 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "executor": EXECUTORS,
     "format": FORMATS,
     "weights": WEIGHTS,
+    "perturbation": PERTURBATIONS,
+    "control": CONTROLS,
     "selector": SELECTORS,
     "classifier": CLASSIFIERS,
     "late-rule": LATE_RULES,

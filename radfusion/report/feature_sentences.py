@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from radfusion.core.results import FeatureSource
+from radfusion.extraction.extractors.radiomics import Radiomics
 from radfusion.report.wording import count, flat, join, percent, plain, sentence, significant
 
 __all__ = ["source_sentences", "untrained", "weights_hash"]
+
+#: Parameters that the sentences on radiomics tell in words, where they matter.
+_TOLD = {
+    "bin_count", "bin_width", "feature_classes", "image_types", "interpolator", "log_sigma", "normalise",
+    "normalise_scale", "resampled_spacing",
+}  # fmt: skip
 
 
 def untrained(source: FeatureSource) -> bool:
@@ -48,8 +55,20 @@ def _radiomics(source: FeatureSource) -> str:
     return (
         f"{prepared + '. ' if prepared else ''}{count(source.n_features, 'radiomic feature')} per case{families} were "
         f"extracted{types}{sigma} with PyRadiomics{software}; it differs from the IBSI reference as its documentation "
-        "says. All other parameters kept their defaults."
+        f"says.{_further(settings)} All other parameters kept their defaults."
     )
+
+
+def _further(settings: Mapping[str, Any]) -> str:
+    """Parameters beside the told ones that are not at their defaults."""
+    usual = Radiomics().model_dump(mode="json")
+    changed = {
+        name: value
+        for name, value in settings.items()
+        if name not in _TOLD and value not in (None, {}, usual.get(name)) and name in usual
+    }
+    words = "; ".join(f"{name}: {value}" for name, value in flat(changed).items())
+    return f" Further parameters: {words}." if words else ""
 
 
 def _unit(source: FeatureSource) -> str:
@@ -75,7 +94,9 @@ def _resampling(settings: Mapping[str, Any]) -> str:
     spacing = settings["resampled_spacing"]
     if not spacing:
         return "Images were not resampled"
-    return f"Images were resampled to {' × '.join(plain(each) for each in spacing)} mm (B-spline)"
+    size = " × ".join(plain(each) for each in spacing) if isinstance(spacing, list | tuple) else plain(spacing)
+    how = {"b-spline": "B-spline", "sitkBSpline": "B-spline"}.get(settings.get("interpolator", "b-spline"))
+    return f"Images were resampled to {size} mm ({how or plain(settings['interpolator'])})"
 
 
 def _normalisation(settings: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-__all__ = ["Numbers", "Part", "page"]
+__all__ = ["Numbers", "Part", "environment", "page"]
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,13 @@ def page(results: StudyResults, parts: tuple[Part, ...], drawings: Mapping[str, 
     str
         HTML with everything in it; all text is escaped.
     """
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(results=results, parts=parts, drawings=drawings, numbers=Numbers())
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates of the report, with autoescape on."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

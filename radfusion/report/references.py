@@ -25,6 +25,20 @@ _LASSO = (
     ("Friedman J, Hastie T, Tibshirani R. Regularization paths for generalized linear models via coordinate descent. "
      "J Stat Softw 2010;33(1):1-22.", "10.18637/jss.v033.i01"),
 )  # fmt: skip
+_ICC = (
+    ("McGraw KO, Wong SP. Forming inferences about some intraclass correlation coefficients. Psychol Methods "
+     "1996;1:30-46.", "10.1037/1082-989X.1.1.30"),
+    ("Koo TK, Li MY. A guideline of selecting and reporting intraclass correlation coefficients for reliability "
+     "research. J Chiropr Med 2016;15:155-163.", "10.1016/j.jcm.2016.02.012"),
+)  # fmt: skip
+_PERTURBED = (
+    ("Zwanenburg A, et al. Assessing robustness of radiomic features by image perturbation. Sci Rep 2019;9:614.",
+     "10.1038/s41598-018-36938-4"),
+)  # fmt: skip
+_CONTROLS = (
+    ("Welch ML, et al. Vulnerabilities of radiomic signature development: the need for safeguards. Radiother Oncol "
+     "2019;130:2-9.", "10.1016/j.radonc.2018.10.027"),
+)  # fmt: skip
 _CLUSTERED = (
     ("Obuchowski NA. Nonparametric analysis of clustered ROC curve data. Biometrics 1997;53:567-578.",
      "10.2307/2533958"),
@@ -43,6 +57,9 @@ def cited(results: StudyResults) -> tuple[tuple[str, str], ...]:
     groups = (
         (True, _ALWAYS),
         ("radiomics" in kinds, _RADIOMICS),
+        (bool(results.stability), _ICC),
+        (any(each.kind == "perturbations" for each in results.stability), _PERTURBED),
+        (bool(results.controls), _CONTROLS),
         ("lasso" in steps, _LASSO),
         (any(each.n_patients < each.n_cases for each in results.sets), _CLUSTERED),
         (any(each.adjustment == "holm" for each in results.comparisons), _HOLM),

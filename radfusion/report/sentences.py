@@ -11,6 +11,7 @@ from typing import Any
 from radfusion.core.results import Selection
 from radfusion.report.feature_sentences import source_sentences
 from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, Index
+from radfusion.report.stability_sentences import stability_sentences
 from radfusion.report.thresholds import threshold_rule
 from radfusion.report.wording import (
     ADJUSTMENTS,
@@ -53,6 +54,7 @@ AUTHOR_FACTS: dict[str, str] = {
 }
 
 _STEPS = {
+    "stability": "removing unstable features",
     "missing": "removing features with missing values",
     "constant": "removing constant features",
     "univariate": "a univariate test between classes",
@@ -135,8 +137,7 @@ def _imaging(index: Index) -> list[str]:
     return [
         f"Modality: {statement(index, 'modality')}. Acquisition: {statement(index, 'acquisition')}.",
         f"Reference standard: {statement(index, 'reference_standard')}. Segmentation: "
-        f"{statement(index, 'segmentation')}. "
-        "Segmentation reproducibility was not assessed.",
+        f"{statement(index, 'segmentation')}. {stability_sentences(index)}",
     ]
 
 

@@ -1,0 +1,122 @@
+"""Negative controls in a study: the final model is fitted anew on images without texture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+
+from radfusion.core.cohort import Cohort
+from radfusion.core.features import FeatureTable
+from radfusion.core.predictions import Predictions
+from radfusion.core.results import ControlResult, Estimate, FittedModel
+from radfusion.evaluation import evaluate_set
+from radfusion.evaluation.agreement.features import rank_correlations
+from radfusion.execution.work import Workers
+from radfusion.extraction.extractors.base import Extractor
+from radfusion.extraction.robustness import control_tables
+from radfusion.modelling.fitting import fit_arms
+from radfusion.modelling.fusion import late_fusion
+from radfusion.pipelines.judging import Judgement, with_out_of_fold
+from radfusion.study import Study
+
+__all__ = ["run_controls"]
+
+#: Absolute Spearman correlation from which a feature under a control is still like itself.
+LIKE = 0.9
+
+
+def run_controls(
+    study: Study,
+    cohort: Cohort,
+    extractors: Sequence[Extractor],
+    *,
+    tables: Mapping[str, FeatureTable],
+    judgement: Judgement,
+    place: Workers,
+) -> tuple[ControlResult, ...]:
+    """Macro AUC of the final model's chain on every set under each negative control of the study.
+
+    Cleaning, selection, tuning and fitting are repeated on the control images, with the same folds; the model and its
+    classifier are those that were chosen on the images.
+
+    Parameters
+    ----------
+    study : Study
+        Settings; controls under ``features.controls``.
+    cohort : Cohort
+        Cases that are used.
+    extractors : sequence of Extractor
+        One per source.
+    tables : mapping of str to FeatureTable
+        By source, the features that models were fitted on.
+    judgement : Judgement
+        Names the final model and what it reached.
+    place : Workers
+        Where work runs and is remembered.
+    """
+    names, final = study.features.controls, judgement.final
+    made = {
+        each.source: control_tables(cohort, each, names, seed=study.seed, imaging=study.imaging, workers=place)
+        for each in extractors
+        if names and each.source in final.sources
+    }
+    found: list[ControlResult] = []
+    for name in names:
+        shown = {source: _as_fitted(made[source][name], tables[source]) for source in final.sources}
+        gone = [case for case in cohort.frame.index if any(case not in each.frame.index for each in shown.values())]
+        used = cohort.without(gone)
+        predictions = _refitted(study, used, shown, final=final, place=place)
+        like = _like_themselves(tables, shown, used)
+        found += [
+            ControlResult(
+                control=name,
+                model=final.model,
+                original=_macro(judgement.estimates, final.model, one),
+                controlled=_macro(_evaluated(predictions, one, study.evaluation.level), final.model, one),
+                n_features=sum(each.frame.shape[1] for each in shown.values()),
+                n_like_original=like,
+                like=LIKE,
+            )
+            for one in used.sets
+        ]
+    return tuple(found)
+
+
+def _as_fitted(control: FeatureTable, table: FeatureTable) -> FeatureTable:
+    """The control's table with the features that models were fitted on."""
+    return replace(control, frame=control.frame.reindex(columns=table.frame.columns))
+
+
+def _like_themselves(tables: Mapping[str, FeatureTable], shown: Mapping[str, FeatureTable], cohort: Cohort) -> int:
+    """Features that the control leaves nearly as they were on training cases."""
+    training = cohort.of_set("training").frame.index
+    pairs = ((tables[source].restrict(training), shown[source].restrict(training)) for source in shown)
+    return sum(sum(rho >= LIKE for rho in rank_correlations(one.frame, other.frame)) for one, other in pairs)
+
+
+def _refitted(
+    study: Study, cohort: Cohort, tables: Mapping[str, FeatureTable], *, final: FittedModel, place: Workers
+) -> Predictions:
+    """Predictions of the final model's arm and classifier, fitted on other tables."""
+    settings = study.modelling.model_copy(update={"classifiers": (final.classifier,)})
+    if final.parts:
+        names = [part.split("/")[0] for part in final.parts]
+        arms = {name: tables[source] for name, source in zip(names, final.sources, strict=True)}
+    else:
+        arms = {final.arm: reduce(FeatureTable.join, (tables[source] for source in final.sources))}
+    fitted = fit_arms(arms, cohort, settings, seed=study.seed, workers=place)
+    if final.parts:
+        fused = late_fusion(final.arm, *fitted.values(), rule=settings.late_rule)
+        fit = fused.fits[final.classifier]
+    else:
+        fit = fitted[final.arm].fits[final.classifier]
+    return with_out_of_fold(fit.out_of_fold, fit.predictions)
+
+
+def _evaluated(predictions: Predictions, one: str, level: float) -> Sequence[Estimate]:
+    return evaluate_set(predictions.of_set(one), (), level=level)
+
+
+def _macro(estimates: Sequence[Estimate], model: str, one: str) -> Estimate:
+    return next(each for each in estimates if (each.metric, each.model, each.set) == ("macro_auc", model, one))
