@@ -1,4 +1,7 @@
-"""The simulation behind the macro AUC's test, on a reduced size; its committed tables say what the guide says."""
+"""The benchmarks on a reduced size; the committed tables of the macro AUC's test say what the guide says."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -33,3 +36,14 @@ def test_patients_keep_the_size(root):
     found = clustered_rejections(200, seed=8).groupby("test")["share"].mean()
     assert found["cases as independent"] > 0.12
     assert 0.02 < found["clustered by patient"] < 0.09
+
+
+@pytest.mark.slow
+def test_extraction_is_timed_beside_pyradiomics_with_equal_values(root, tmp_path):
+    command = [sys.executable, root / "benchmarks" / "extraction.py", "--quick", "--repeats", "1"]
+    subprocess.run([*command, "--folder", tmp_path, "--out", tmp_path / "out.csv"], check=True, cwd=root)
+    table = pd.read_csv(tmp_path / "out.csv").set_index("workload")
+    assert table["cases"].to_dict() == {"films, quick": 4, "volumes, quick": 1}
+    assert (table["difference"] < 1e-11).all()
+    assert (table["difference_log"] < 1e-6).all()
+    assert (table["worker_mib"] < 1536).all()

@@ -52,7 +52,7 @@ def typo(study: Path) -> None:
 
 
 def missing_column(study: Path) -> None:
-    edit_table(study, lambda frame: frame.rename(columns={"segmentation": "mask"}))
+    edit_table(study, lambda frame: frame.rename(columns={"segmentation": "outline"}))
 
 
 def missing_image(study: Path) -> None:
@@ -66,7 +66,7 @@ def unreadable_image(study: Path) -> None:
 
 def mask_of_another_size(study: Path) -> None:
     path = study.parent / "cohort" / pd.read_csv(table_of(study))["segmentation"][0]
-    Image.open(path).resize((50, 40)).save(path)
+    Image.open(path).resize((50, 40), Image.Resampling.NEAREST).save(path)
 
 
 def patient_in_two_sets(study: Path) -> None:

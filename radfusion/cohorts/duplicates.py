@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from radfusion.core.cohort import Cohort
 from radfusion.core.results import AuditFinding
 
-__all__ = ["ALIKE", "duplicate_findings"]
+__all__ = ["ALIKE", "duplicate_findings", "repeated_in_later_sets"]
 
 Hash = TypeVar("Hash", str, str | int)
 
@@ -81,6 +81,22 @@ def duplicate_findings(
     films = _films(cohort)
     equal = _equal(films, pixel_hashes)
     return [_equal_pixels(films, equal, pixel_hashes), _alike(films, pixel_hashes, perceptual_hashes, most=alike)]
+
+
+def repeated_in_later_sets(cohort: Cohort, pixel_hashes: Mapping[str, str]) -> dict[str, str]:
+    """Cases whose film has the pixels of a film of an earlier set, and why each repeats it.
+
+    Sets are ordered training, internal, external, prospective; the cases of the earliest set stay.
+    """
+    order = {str(name): place for place, name in enumerate(cohort.sets)}
+    set_of = {str(case): str(name) for case, name in cohort.frame["set"].items()}
+    repeated: dict[str, str] = {}
+    for group in _equal(_films(cohort), pixel_hashes):
+        cases = sorted((case for film in group for case in film.cases), key=lambda case: order[set_of[case]])
+        first, role = cases[0], set_of[cases[0]]
+        later = [case for case in cases if set_of[case] != role]
+        repeated |= dict.fromkeys(later, f"has the pixels of case {first!r} of the {role} set")
+    return repeated
 
 
 def _films(cohort: Cohort) -> list[_Film]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -31,6 +31,10 @@ class CohortSettings(Settings):
     split: SplitSettings | None = Field(None, description="how cases get a set when the table has no set column")
     reader: str | None = Field(None, description="whose segmentations are used; the first of the table if not given")
     covariates: dict[str, Covariate] = Field({}, description="type and unit of further columns")
+    duplicates: Literal["refuse", "exclude"] = Field(
+        "refuse",
+        description="films with equal pixels in two sets: refuse the study, or exclude those of the later set by name",
+    )
     unit: str = Field("case", description="what a case is, in the singular: vertebra, lesion, radiograph")
 
     @field_validator("classes")

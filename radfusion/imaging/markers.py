@@ -124,7 +124,8 @@ def _within(value: float, ends: tuple[float, float]) -> bool:
 
 def _from_border(box: tuple[slice, slice], shape: tuple[int, ...]) -> float:
     middles = [(side.start + side.stop) / 2 for side in box]
-    return min(min(middle, length - middle) for middle, length in zip(middles, shape, strict=True))
+    nearest: float = min(min(middle, length - middle) for middle, length in zip(middles, shape, strict=True))
+    return nearest
 
 
 def _scaled(box: tuple[slice, slice], factor: int) -> tuple[int, int, int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from radfusion.cohorts.checks import check_cohort
+from radfusion.cohorts.checks import check_cohort, require_files
 from radfusion.cohorts.describe import summarise_sets
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
@@ -38,14 +38,15 @@ from radfusion.modelling.model import Model, fit_model, fuse_models
 from radfusion.modelling.null import shuffled_label_run
 from radfusion.networks.health import feature_health
 from radfusion.networks.weights import WEIGHTS, fetch_weights
-from radfusion.pipelines.checking import check_study
+from radfusion.pipelines.checking import check_study, unusable_sets
 from radfusion.pipelines.controls import run_controls
+from radfusion.pipelines.intake import Intake, intake
 from radfusion.pipelines.judging import Judgement, judge
 from radfusion.pipelines.outputs import RunFolder
 from radfusion.pipelines.stability import assess_stability, stable_tables, with_stability_step
 from radfusion.study import Study
 
-__all__ = ["FittedStudy", "arm_tables", "available_extractors", "extract_study", "run"]
+__all__ = ["FittedStudy", "arm_tables", "available_extractors", "extract_study", "looked_at", "run"]
 
 Arm = ArmFit | LateFit
 
@@ -105,15 +106,34 @@ def run(
     with folder.taken():
         checked = check_study(study)
         extractors, missing = available_extractors(study, place.progress, offline=offline)
-        fitted = _fit(study, checked.cohort, extractors, missing=missing, place=place)
+        looked = looked_at(study, checked.cohort, place)
+        fitted = _fit(study, looked, extractors, missing=missing, place=place)
         judgement = judge(study, fitted.cohort, fitted.arms)
         results = _results(study, checked.cohort, fitted, judgement=judgement)
         stable = stable_tables(fitted.tables, fitted.stability)
         controls = run_controls(study, fitted.cohort, extractors, tables=stable, judgement=judgement, place=place)
         results = results.model_copy(update={"controls": controls})
-        results = results.model_copy(update={"audit": judgement.audit(results, tuple(check_cohort(fitted.cohort)))})
+        findings = (*check_cohort(fitted.cohort), *looked.findings)
+        results = results.model_copy(update={"audit": judgement.audit(results, findings)})
         model = _final_model(study, fitted, judgement)
         return folder.write(study, results, fitted.tables, judgement=judgement, model=model, progress=place.progress)
+
+
+def looked_at(study: Study, cohort: Cohort, place: Workers) -> Intake:
+    """The intake of a study that may go on.
+
+    Raises
+    ------
+    CohortError
+        When no image is there, or films with equal pixels are in two sets.
+    """
+    require_files(cohort)
+    found = intake(study, cohort, place)
+    if found.refused:
+        allowed = "remove the repeated cases, or write cohort.duplicates: exclude"
+        mistakes = [f"{finding.message} {allowed[0].upper()}{allowed[1:]}." for finding in found.refused]
+        raise CohortError(mistakes, file=study.resolve(study.cohort.table))
+    return found
 
 
 def available_extractors(
@@ -154,9 +174,11 @@ def _fetched(extractor: Deep, reason: str, progress: Progress) -> str | None:
 
 
 def extract_study(
-    study: Study, cohort: Cohort, extractors: list[Extractor], *, place: Workers
+    study: Study, looked: Intake, extractors: list[Extractor], *, place: Workers
 ) -> tuple[dict[str, FeatureTable], tuple[Exclusion, ...]]:
-    """One feature table per source, restricted to the cases that every source could use."""
+    """One feature table per source, restricted to the cases that intake and every source could use."""
+    everyone = looked.cohort
+    cohort = everyone.without([item.case for item in looked.exclusions])
     tables = {
         extractor.source: extract(
             cohort,
@@ -168,22 +190,16 @@ def extract_study(
         )
         for extractor in extractors
     }
-    found = [item for table in tables.values() for item in table.exclusions]
-    exclusions = tuple(dict.fromkeys(item for case in cohort.frame.index for item in found if item.case == case))
+    found = [*looked.exclusions, *(item for table in tables.values() for item in table.exclusions)]
+    exclusions = tuple(dict.fromkeys(item for case in everyone.frame.index for item in found if item.case == case))
     excluded = {item.case for item in exclusions}
-    _require_usable(cohort.without(sorted(excluded)), cohort, exclusions)
+    _require_usable(everyone.without(sorted(excluded)), everyone, exclusions)
     kept = [case for case in cohort.frame.index if case not in excluded]
     return {name: table.restrict(kept) for name, table in tables.items()}, exclusions
 
 
 def _require_usable(kept: Cohort, cohort: Cohort, exclusions: tuple[Exclusion, ...]) -> None:
-    mistakes = []
-    for name in cohort.sets:
-        labels = kept.of_set(name).frame["label"]
-        if labels.nunique() < min(2, len(cohort.classes)):
-            mistakes.append(f"set {name!r} has fewer than two classes left after {len(exclusions)} exclusions")
-    absent = set(cohort.classes) - set(kept.of_set("training").frame["label"])
-    mistakes += [f"class {label!r} has no usable training case" for label in cohort.classes if label in absent]
+    mistakes = unusable_sets(kept, cohort, len(exclusions))
     if mistakes:
         reasons = [f"{item.case}: {item.stage}: {item.reason}" for item in exclusions[:20]]
         raise CohortError([*mistakes, *reasons])
@@ -199,10 +215,10 @@ def arm_tables(tables: Mapping[str, FeatureTable], fusion: tuple[str, ...]) -> d
 
 
 def _fit(
-    study: Study, cohort: Cohort, extractors: list[Extractor], *, missing: list[FeatureSource], place: Workers
+    study: Study, looked: Intake, extractors: list[Extractor], *, missing: list[FeatureSource], place: Workers
 ) -> FittedStudy:
-    tables, exclusions = extract_study(study, cohort, extractors, place=place)
-    used = cohort.without(sorted({item.case for item in exclusions}))
+    tables, exclusions = extract_study(study, looked, extractors, place=place)
+    used = looked.cohort.without(sorted({item.case for item in exclusions}))
     arms: dict[str, Arm] = {}
     stability = assess_stability(study, used, extractors, place=place)
     to_fit = arm_tables(stable_tables(tables, stability), study.modelling.fusion)

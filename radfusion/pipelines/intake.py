@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from radfusion.cohorts.acquisition import confounding_findings
-from radfusion.cohorts.duplicates import duplicate_findings
+from radfusion.cohorts.duplicates import duplicate_findings, repeated_in_later_sets
 from radfusion.core.cohort import Cohort
 from radfusion.core.hashing import content_hash
 from radfusion.core.results import AuditFinding, Exclusion
@@ -76,8 +76,11 @@ def intake(study: Study, cohort: Cohort, place: Workers) -> Intake:
             else:
                 facts[found.case] = found
         place.progress.advance()
+    if study.cohort.duplicates == "exclude":
+        repeated = repeated_in_later_sets(cohort, {case: each.pixel_hash for case, each in facts.items()})
+        faults |= {case: Fault(case, "duplicate", reason) for case, reason in repeated.items()}
     predicted = {case: predicted_fault(each, study) for case, each in facts.items()}
-    faults |= {case: fault for case, fault in predicted.items() if fault is not None}
+    faults |= {case: fault for case, fault in predicted.items() if fault is not None and case not in faults}
     place.progress.finish(f"{len(faults)} of {len(cohort.frame)} cases cannot be used")
     facts = {str(case): facts[str(case)] for case in cohort.frame.index if str(case) in facts}
     ordered = [faults[str(case)] for case in cohort.frame.index if str(case) in faults]
@@ -86,7 +89,7 @@ def intake(study: Study, cohort: Cohort, place: Workers) -> Intake:
         cohort=cohort,
         facts=facts,
         exclusions=tuple(Exclusion(case=fault.case, stage=fault.stage, reason=fault.reason) for fault in ordered),
-        findings=(*_comparisons(facts, cohort), *warning_findings(warnings, facts, cohort)),
+        findings=(*_comparisons(facts, cohort.without(sorted(faults))), *warning_findings(warnings, facts, cohort)),
         warnings={case: tuple(text for _, text in found) for case, found in warnings.items() if found},
     )
 

@@ -108,11 +108,17 @@ def _design(index: Index) -> list[str]:
     ]
 
 
+def _origin_of_sets(index: Index) -> str:
+    """Whether the table declared the sets or the study drew them."""
+    drawn = [str(each.evidence["drawn"]) for each in index.results.audit if "drawn" in each.evidence]
+    return f". {drawn[0]}" if drawn else ", as declared in the cohort table before any processing."
+
+
 def _partition(index: Index) -> list[str]:
     results = index.results
     words = join([f"{each.name} (n = {each.n_cases:,}; {count(each.n_patients, 'patient')})" for each in results.sets])
     texts = [
-        f"Cases belonged to the sets {words}, as declared in the cohort table before any processing. No patient "
+        f"Cases belonged to the sets {words}{_origin_of_sets(index)} No patient "
         f"contributed to two sets. All settings stand in one study file (settings hash "
         f"{results.provenance.study_sha256[:8]}; SHA-256); no choice looked at a test set."
     ]

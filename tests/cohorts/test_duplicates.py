@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from radfusion.cohorts.duplicates import duplicate_findings
+from radfusion.cohorts.duplicates import duplicate_findings, repeated_in_later_sets
 from radfusion.core.cohort import Cohort
 
 SETS = {"a": "training", "b": "training", "c": "internal", "d": "internal"}
@@ -36,6 +36,14 @@ def test_equal_pixels_in_two_sets_fail() -> None:
     found = duplicate_findings(FOUR, dict(zip("abcd", "1224", strict=True)), APART)[0]
     assert "b = c" in found.message
     assert found.evidence["across_sets"] == [["b", "c"]]
+
+
+def test_the_case_of_the_earliest_set_stays() -> None:
+    assert repeated_in_later_sets(FOUR, dict(zip("abcd", "1221", strict=True))) == {
+        "c": "has the pixels of case 'b' of the training set",
+        "d": "has the pixels of case 'a' of the training set",
+    }
+    assert repeated_in_later_sets(FOUR, dict(zip("abcd", "1122", strict=True))) == {}
 
 
 def test_equal_pixels_of_two_patients_in_one_set_warn() -> None:

@@ -1,4 +1,4 @@
-"""Local binary patterns beside PyRadiomics on the whole image, whose three-dimensional ones get back what SciPy took."""
+"""Local binary patterns beside PyRadiomics on the whole image, which gets back what SciPy took from it."""
 
 import numpy as np
 import pytest
@@ -84,13 +84,13 @@ def test_regions_share_their_patterns():
 def test_more_voxels_than_a_batch_have_the_values_of_their_own(monkeypatch):
     scan = scan_of(volume(), BALL)
     at_once = ours("LBP3D", scan, {})
-    monkeypatch.setattr("radfusion.extraction.engine.patterns._BATCH", 100)
+    monkeypatch.setattr("radfusion.extraction.engine.patterns._BATCH", 4200)
     for title, values in ours("LBP3D", scan, {}).items():
         np.testing.assert_array_equal(values, at_once[title])
 
 
 def test_a_darkest_voxel_has_ones_all_around():
-    """Level 0 of a pattern of ones is one: its norm over 42 points is 42/4pi times their square root."""
+    """Their mean level is 42/4pi at each of 42 points."""
     image, roi = rough((9, 9, 9)), np.zeros((9, 9, 9), dtype=bool)
     roi[4, 4, 4] = True
     image[4, 4, 4] = -1000
@@ -134,10 +134,10 @@ def test_patterns_on_circles_are_those_of_the_whole_film(settings, roi):
     np.testing.assert_array_equal(found["lbp-2D"], known["lbp-2D"])
 
 
-def test_equal_pixels_are_rounded_as_on_the_whole_film():
-    """Samples between equal pixels are one bit more or less than they, and where the film begins decides which."""
-    image = np.zeros((700, 900)) + np.arange(900) // 40 * 13
-    scan = scan_of(image, ball(image.shape, (600, 800), 60))
+def test_samples_are_rounded_as_on_the_whole_film():
+    """A sample between pixels may equal the middle one but for a bit, which its place on the film decides."""
+    steps = np.add.outer(np.arange(1100) // 7, np.arange(900) // 7)
+    scan = scan_of(steps * 2.0, ball(steps.shape, (1030, 800), 60))
     found, known = ours("LBP2D", scan, {}), theirs("LBP2D", scan, {})
     np.testing.assert_array_equal(found["lbp-2D"], known["lbp-2D"])
 

@@ -16,7 +16,8 @@ from radfusion.core.results import StudyResults
 from radfusion.errors import CohortError, FeatureError, RunError
 from radfusion.evaluation.plan import planned_comparisons
 from radfusion.execution.progress import Progress
-from radfusion.pipelines.fusion import run
+from radfusion.execution.work import Workers
+from radfusion.pipelines.fusion import looked_at, run
 from radfusion.pipelines.names import json_schema
 from radfusion.study import Study
 
@@ -164,3 +165,27 @@ def test_planned_comparisons_hold_sources_against_each_other_first() -> None:
     planned = planned_comparisons(arms)
     assert planned[:3] == [("early-a", "early-b"), ("late-a", "late-b"), ("deep-a", "deep-b")]
     assert len(planned) == len({frozenset(pair) for pair in planned}) == 3 + 2 * 6
+
+
+def test_equal_pixels_in_two_sets_stop_a_study_or_leave_it_by_name(
+    small_study: Path, tmp_path: Path
+) -> None:
+    study = copy_of(small_study, tmp_path / "study")
+    frame = pd.read_csv(study.parent / "cohort" / "cohort.csv")
+    films = frame.groupby("set", sort=False)["image"].first()
+    shutil.copy(study.parent / "cohort" / films["training"], study.parent / "cohort" / films["internal"])
+    loaded = Study.from_yaml(study)
+    with pytest.raises(CohortError, match=r"equal pixels in two sets.*cohort\.duplicates: exclude"):
+        looked_at(loaded, loaded.read_cohort(), Workers())
+    allowed = Study.from_yaml(study, ["cohort.duplicates=exclude"])
+    found = looked_at(allowed, allowed.read_cohort(), Workers())
+    repeated = set(frame.loc[frame["image"] == films["internal"], "case"])
+    assert {item.case for item in found.exclusions if item.stage == "duplicate"} == repeated
+
+
+def test_a_study_none_of_whose_films_is_there_says_where_it_looked(small_study: Path, tmp_path: Path) -> None:
+    study = copy_of(small_study, tmp_path / "study")
+    shutil.rmtree(study.parent / "cohort" / "images")
+    loaded = Study.from_yaml(study)
+    with pytest.raises(CohortError, match=r"none of the .* image files is there"):
+        looked_at(loaded, loaded.read_cohort(), Workers())

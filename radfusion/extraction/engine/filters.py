@@ -22,9 +22,8 @@ __all__ = ["LOG_MARGIN", "Filter", "box_needed", "filters_of", "margin_needed", 
 
 #: Standard deviations around a region that the recursive Gaussian sees: farther pixels change no bit of its response.
 LOG_MARGIN = 20.0
-_SPLINE_MARGIN = (
-    30  # farther pixels change no bit of a cubic spline: its coefficients fall to 0.27 from each to the next
-)
+#: Pixels around a sphere that its splines see: the weight of a pixel falls to 0.27 with every step away.
+_SPLINE_MARGIN = 30
 _SCALED = ("Square", "SquareRoot", "Logarithm", "Exponential")
 
 Response = NDArray[np.number[Any]]
@@ -144,7 +143,7 @@ def box_needed(run: Filter, plane: Plane, box: Box) -> Box:
 
 
 def _box_of_planes(run: Filter, box: Box, wide: Box) -> Box:
-    """The slices of a region, each from its first pixel: where it is counted from decides how equal pixels are rounded."""
+    """Slices of a region, each from its first pixel: the place of a sample decides how its value is rounded."""
     across = run.settings.get("force2Ddimension", 0) if len(box) == 3 else None
     return tuple(
         inner if axis == across else slice(0, outer.stop)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 __all__ = ["sphere_patterns"]
 
-_BATCH = 16_384  # voxels whose spheres are in memory at once
+_BATCH = 2**20  # samples in memory at once
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class _Sphere:
         return cls(points, np.column_stack([sph_harm_y(*pair, azimuth, polar) for pair in orders]))
 
     @property
-    def starts(self) -> list[int]:
-        """First column of each level."""
+    def levels(self) -> list[slice]:
+        """Columns of each level."""
         levels = round(self.harmonics.shape[1] ** 0.5)
-        return [level**2 for level in range(levels)]
+        return [slice(level**2, (level + 1) ** 2) for level in range(levels)]
 
 
 def sphere_patterns(
@@ -90,15 +90,16 @@ def sphere_patterns(
     >>> image, roi = np.zeros((5, 5, 5)), np.zeros((5, 5, 5), dtype=bool)
     >>> image[2, 2, 2], roi[2, 2, 2] = 100, True
     >>> sphere_patterns(image, roi, {}).round(2).tolist()  # the brightest voxel: nothing around it reaches it
-    [[0.0], [0.0], [4.87]]
+    [[0.0], [0.0], [1.98]]
     """
     from scipy.ndimage import spline_filter
 
     sphere, whole = _Sphere.of(settings), bool(np.array_equal(image, np.rint(image)))
     splines, voxels, middles = spline_filter(image, output=np.float64), np.argwhere(roi), image[roi]
-    found = np.empty((len(sphere.starts) + 1, len(voxels)))
-    for start in range(0, len(voxels), _BATCH):
-        batch = slice(start, start + _BATCH)
+    found = np.empty((len(sphere.levels) + 1, len(voxels)))
+    step = max(_BATCH // len(sphere.points), 1)
+    for start in range(0, len(voxels), step):
+        batch = slice(start, start + step)
         samples = _sampled(splines, voxels[batch], sphere, whole=whole)
         found[:-1, batch] = _powers(samples >= middles[batch, None], sphere)
         found[-1, batch] = _kurtosis(samples)
@@ -124,9 +125,11 @@ def _powers(signs: NDArray[np.bool_], sphere: _Sphere) -> NDArray[np.float64]:
     coefficients = np.zeros((len(signs), sphere.harmonics.shape[1]), dtype=np.complex128)
     for point, values in enumerate(sphere.harmonics):
         coefficients += signs[:, point, None] * values
-    powers = np.zeros((len(signs), len(sphere.starts)), dtype=np.complex128)
+    powers = np.zeros((len(signs), len(sphere.levels)), dtype=np.complex128)
     for values in sphere.harmonics:
-        powers += np.add.reduceat(coefficients * values, sphere.starts, axis=1) ** 2
+        parts = coefficients * values
+        for level, orders in enumerate(sphere.levels):
+            powers[:, level] += parts[:, orders].sum(axis=1) ** 2
     return np.sqrt(powers).real.T
 
 

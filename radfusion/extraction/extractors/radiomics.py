@@ -50,6 +50,7 @@ _Spacing = Annotated[tuple[NonNegativeFloat, ...], Field(min_length=2, max_lengt
 Interpolator = Literal["b-spline", "linear", "nearest", "gaussian"]
 
 _REVISION = 2  # of how values are computed here: raised when they change, so that no cache entry outlives them
+_COMPUTES = ("pyradiomics-cuda", "pyradiomics", "SimpleITK", "numpy", "scipy", "PyWavelets", "scikit-image", "trimesh")
 _OUR_NAMES = {theirs: ours for ours, theirs in NAMES.items()}
 _THEIR_NAMES = re.compile(rf"\b({'|'.join(_OUR_NAMES)})\b")
 
@@ -376,16 +377,7 @@ def _in_study_words(text: str) -> str:
 @functools.cache
 def _versions() -> tuple[tuple[str, str], ...]:
     found = []
-    for name in (
-        "pyradiomics-cuda",
-        "pyradiomics",
-        "SimpleITK",
-        "numpy",
-        "scipy",
-        "PyWavelets",
-        "scikit-image",
-        "trimesh",
-    ):
+    for name in _COMPUTES:
         try:
             found.append((name, importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
