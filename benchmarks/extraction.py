@@ -70,7 +70,7 @@ WORKLOADS = (
     Workload("films, ROI of 100,000 px", FILM, 100_000, 40),
     Workload("films, five ROIs of 25,000 px", FILM, 25_000, 40, regions=5),
     Workload("volumes of 64 x 256 x 256, ROI of 30,000 voxels", (64, 256, 256), 30_000, 20),
-    Workload("PyRadiomics' own brain1, brain2, breast1, copied", (), 0, 21),
+    Workload("PyRadiomics' own brain1, brain2, breast1, copied", (), 0, 60),
 )
 QUICK = (
     Workload("films, quick", (300, 340), 2_500, 2, regions=2),

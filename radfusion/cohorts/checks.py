@@ -19,8 +19,9 @@ __all__ = ["check_cohort", "duplicate_findings", "require_files"]
 FEW_CASES = 10
 #: Names that a message lists.
 _SHOWN = 5
-#: Leading zeros, and separators but those between digits: P-007 may be p7, but 1-2 is not 12.
-_SPELLING = re.compile(r"(?<![0-9])0+(?=[0-9])|(?<![0-9])[\W_]+|[\W_]+(?![0-9])")
+#: Leading zeros, the decimals of a whole number, and separators but those between digits: P-007 may be p7 and 12.0
+#: may be 12, but 1-2 is not 12.
+_SPELLING = re.compile(r"(?<=[0-9])[.]0+$|(?<![0-9])0+(?=[0-9])|(?<![0-9])[\W_]+|[\W_]+(?![0-9])")
 _CONSENSUS = re.compile(r"consens|majority|panel|average|fused|staple", re.IGNORECASE)
 
 

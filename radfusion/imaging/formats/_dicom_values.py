@@ -147,8 +147,18 @@ def _padding(stored: NDArray[Any], header: Dataset) -> NDArray[np.bool_] | None:
     if value is None or isinstance(value, bytes) or not np.issubdtype(stored.dtype, np.integer):
         return None
     limit = header.get("PixelPaddingRangeLimit")
-    low, high = sorted((int(value), int(value if limit is None or isinstance(limit, bytes) else limit)))
+    low, high = sorted(
+        _as_stored(int(each), header) for each in (value, value if limit is None or isinstance(limit, bytes) else limit)
+    )
     return np.asarray((stored >= low) & (stored <= high))
+
+
+def _as_stored(value: int, header: Dataset) -> int:
+    """Some headers state the padding of signed pixels as an unsigned number, or the other way round."""
+    whole = 1 << int(header.BitsAllocated)
+    if int(header.get("PixelRepresentation") or 0) == 1:
+        return value - whole if value >= whole // 2 else value
+    return value + whole if value < 0 else value
 
 
 def _without_padding(

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["inflated_head", "orientation_fact", "unstated_spacing"]
+__all__ = ["format_fact", "inflated_head", "orientation_fact", "unstated_spacing"]
 
 _HEAD = 16384
 _LARGEST = 100.0
@@ -42,6 +42,15 @@ def unstated_spacing(path: Path) -> str | None:
     if b"ElementDataFile" in head:
         return _metaimage(head)
     return _nifti(head)
+
+
+def format_fact(path: Path) -> str:
+    """Say what a file is by its content; its name may be that of a person."""
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    head = inflated_head(path)
+    name = "nrrd" if head.startswith(b"NRRD") else "mha" if b"ElementDataFile" in head else "nii"
+    return f"{name}.gz" if compressed else name
 
 
 def orientation_fact(path: Path) -> dict[str, str]:

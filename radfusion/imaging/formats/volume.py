@@ -12,7 +12,7 @@ import numpy as np
 
 from radfusion.errors import CaseError
 from radfusion.imaging.formats._payload import check_payload
-from radfusion.imaging.formats._volume_header import inflated_head, orientation_fact, unstated_spacing
+from radfusion.imaging.formats._volume_header import format_fact, inflated_head, orientation_fact, unstated_spacing
 from radfusion.imaging.formats.base import FORMATS, Format, Pixels, decoding
 from radfusion.imaging.settings import STANDARD, ImagingSettings
 
@@ -62,7 +62,7 @@ class Volume(Format):
             spacing = tuple(reversed(image.GetSpacing()))
             origin = tuple(reversed(image.GetOrigin()))
             direction = np.reshape(image.GetDirection(), (axes, axes))[::-1, ::-1]
-            facts = {"format": path.name[path.name.find(".") + 1 :].lower(), **orientation_fact(path)}
+            facts = {"format": format_fact(path), **orientation_fact(path)}
             lost = unstated_spacing(path)
         if _is_slice(values.shape):
             facts["slice_thickness_mm"] = f"{spacing[0]:g}"

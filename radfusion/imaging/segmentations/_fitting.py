@@ -66,7 +66,7 @@ def _by_size(roi: NDArray[np.bool_], drawn: Grid, target: Target, *, path: Path)
     roi = roi.reshape(image.shape)
     if not (drawn.placed or image.placed):
         return Drawn(roi)
-    silent = path.name if not drawn.placed else target.path.name if not image.placed else "one of them"
+    silent = "the image" if drawn.placed else "the segmentation"
     if drawn.placed and image.placed:
         return Drawn(
             roi, {"geometry": f"equal size; axes in space differ: {len(drawn.origin)} and {len(image.origin)}"}

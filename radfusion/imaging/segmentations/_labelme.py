@@ -46,7 +46,7 @@ def labelme(document: Mapping[str, Any], image: str) -> Annotated:
         facts["annotations_left_out"] = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
     named = re.split(r"[/\\]", str(document.get("imagePath") or ""))[-1]
     if named and named != image:
-        facts["drawn_on"] = f"{named}, of another name than the image"
+        facts["drawn_on"] = "a file of another name than the image"
     structures = {Structure(number, (label,)): parts[label] for number, label in enumerate(parts, start=1)}
     return Annotated((int(height), int(width)) if height and width else None, structures, facts)
 
