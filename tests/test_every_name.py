@@ -32,6 +32,7 @@ from radfusion.pipelines.templates import template_folder, template_names
 from radfusion.report.index import Index
 from radfusion.report.sections import SECTIONS
 from radfusion.study import Study
+from tests.segmentation_files import REGION, WRITERS, write_slice
 
 
 def tables(run: Path) -> dict[str, FeatureTable]:
@@ -62,6 +63,13 @@ def run_format(name: str, study: Path, run: Path) -> None:
     else:
         SimpleITK.WriteImage(SimpleITK.GetImageFromArray(image), str(path))
     assert read_scan("x", path, None, settings=ImagingSettings()).image.shape == image.shape
+
+
+def run_segmentation(name: str, study: Path, run: Path) -> None:
+    folder = study.parent / f"as-{name.replace(' ', '-')}"
+    folder.mkdir()
+    scan = read_scan("x", write_slice(folder), WRITERS[name](folder), settings=ImagingSettings())
+    np.testing.assert_array_equal(scan.roi, REGION == 1)
 
 
 def run_weights(name: str, study: Path, run: Path) -> None:
@@ -151,6 +159,7 @@ def run_template(name: str, study: Path, run: Path) -> None:
 RUN: dict[str, Callable[[str, Path, Path], None]] = {
     "executor": run_executor,
     "format": run_format,
+    "segmentation": run_segmentation,
     "weights": run_weights,
     "perturbation": run_perturbation,
     "control": run_control,

@@ -54,13 +54,20 @@ def require_files(cohort: Cohort) -> None:
         Naming the folder that was looked in, and the first file.
     """
     cases = [str(case) for case in cohort.frame.index]
-    if cases and not any(cohort.image_path(case).exists() for case in cases):
+    if cases and not any(_is_there(cohort.image_path(case)) for case in cases):
         raise CohortError(
             [
                 f"none of the {cohort.frame['image'].nunique()} image files is there; names start from the folder of "
                 f"the table, {cohort.root}, and the first is {cohort.frame['image'].iloc[0]!r}"
             ]
         )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that no system takes, a folder that may not be entered
+        return False
 
 
 def _patients(cohort: Cohort) -> AuditFinding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from radfusion.execution.provenance import package_versions, source_revision
 from radfusion.extraction.engine import Measured
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.imaging.loading import CaseFiles, read_scans
+from radfusion.imaging.segmentations import source_hash
 from radfusion.imaging.settings import ImagingSettings
 
 __all__ = ["Extracted", "Extraction", "extract", "extract_batch"]
@@ -145,8 +147,10 @@ def _cache_keys(files: Sequence[CaseFiles], extractor: Extractor, imaging: Imagi
     keys = {}
     for case in files:
         try:
-            drawn = file_hash(case.segmentation) if case.segmentation else None
-            keys[case.case] = content_hash(settings, file_hash(case.image), drawn, case.label)
+            image, drawn = Path(case.image), None
+            if case.segmentation:
+                drawn = source_hash(Path(case.segmentation), case.label, image, settings=imaging)
+            keys[case.case] = content_hash(settings, file_hash(image), drawn)
         except OSError:
             continue  # reading the case will say what is wrong with the file
     return keys

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from radfusion.imaging.fingerprints import Grey, narrowed, perceptual_hash, pixe
 from radfusion.imaging.geometry import bounding_box, box_shape
 from radfusion.imaging.loading import CaseFiles, read_scans
 from radfusion.imaging.markers import TextBox, find_text
+from radfusion.imaging.segmentations import source_hash
 from radfusion.imaging.settings import ImagingSettings
 from radfusion.imaging.thumbnails import central_plane, thumbnail
 
@@ -143,10 +145,16 @@ def _cache_key(task: Inspection) -> str | None:
     """Hash of what the files hold, not of where they lie; None where reading will say what is wrong."""
     try:
         images = [file_hash(image) for image in dict.fromkeys(files.image for files in task.cases)]
-        drawn = [(file_hash(files.segmentation) if files.segmentation else None, files.label) for files in task.cases]
+        drawn = [_drawn_hash(files, task.imaging) for files in task.cases]
     except OSError:
         return None
     return content_hash("inspection", images, drawn, task.imaging, task.made_by)
+
+
+def _drawn_hash(files: CaseFiles, settings: ImagingSettings) -> str | None:
+    if files.segmentation is None:
+        return None
+    return source_hash(Path(files.segmentation), files.label, Path(files.image), settings=settings)
 
 
 def inspect_cases(files: Sequence[CaseFiles], *, settings: ImagingSettings) -> list[CaseFacts | Fault]:

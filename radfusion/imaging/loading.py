@@ -167,6 +167,9 @@ def _stage(stage: str) -> Iterator[None]:
         yield
     except CaseError as error:
         raise CaseError(error.reason, stage=stage) from error
+    except OSError as error:  # a drive that fails, a folder that may not be entered, a name that no system takes
+        name = Path(str(error.filename or "a file")).name[:80]
+        raise CaseError(f"{name}: cannot be read: {error.strerror or type(error).__name__}", stage=stage) from error
 
 
 def _checked_shape(path: Path, settings: ImagingSettings) -> tuple[int, ...]:

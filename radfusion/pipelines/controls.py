@@ -66,13 +66,14 @@ def run_controls(
         shown = {source: _as_fitted(made[source][name], tables[source]) for source in final.sources}
         gone = [case for case in cohort.frame.index if any(case not in each.frame.index for each in shown.values())]
         used = cohort.without(gone)
+        images = _of_cases(judgement.predictions[final.model], used)
         predictions = _refitted(study, used, shown, final=final, place=place)
         like = _like_themselves(tables, shown, used)
         found += [
             ControlResult(
                 control=name,
                 model=final.model,
-                original=_macro(judgement.estimates, final.model, one),
+                original=_macro(_evaluated(images, one, study.evaluation.level), final.model, one),
                 controlled=_macro(_evaluated(predictions, one, study.evaluation.level), final.model, one),
                 n_features=sum(each.frame.shape[1] for each in shown.values()),
                 n_like_original=like,
@@ -81,6 +82,12 @@ def run_controls(
             for one in used.sets
         ]
     return tuple(found)
+
+
+def _of_cases(predictions: Predictions, cohort: Cohort) -> Predictions:
+    """Predictions on the images of the cases that the control has, too."""
+    kept = predictions.frame[predictions.frame.index.isin(cohort.frame.index)]
+    return replace(predictions, frame=kept)
 
 
 def _as_fitted(control: FeatureTable, table: FeatureTable) -> FeatureTable:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.results import AuditFinding
 from radfusion.extraction.engine import MAX_GREY_LEVELS
-from radfusion.extraction.grey_levels import FEW_LEVELS, advise_bin_width
+from radfusion.extraction.extractors.radiomics import Radiomics
+from radfusion.extraction.grey_levels import FEW_LEVELS, MANY_LEVELS, advise_bin_width
+from radfusion.extraction.parameters import Parameters
 from radfusion.imaging.geometry import size_text
 from radfusion.imaging.inspection import CaseFacts, Fault
 from radfusion.study import Study
@@ -30,6 +34,7 @@ _SPACING_FACTOR, _SIZE_FACTOR, _DEVIATIONS, _SATURATED = 1.5, 2.5, 5.0, 0.25
 _BRIGHT_CORNERS, _DARK_CORNERS = 0.6, 0.3
 _SEVERAL = 5  # cases that a set must have before one of them can be unlike the others
 _OUTSIDE = 0.01
+_NEARLY = 1.1  # the spread of an image is that of every third row and column
 _MAD = 1.4826  # makes the median absolute deviation a standard deviation in normal data
 Warned = Mapping[str, list[tuple[str, str]]]
 
@@ -41,37 +46,62 @@ def grey_levels(facts: CaseFacts, study: Study) -> int | None:
     """
     if study.features.radiomics is None:
         return None
-    asked = study.features.radiomics.asked(len(facts.size)).settings
-    if asked.get("binCount"):
-        return int(asked["binCount"])
-    scale = float(asked.get("normalizeScale", 1)) / (facts.spread or 1.0) if asked.get("normalize") else 1.0
-    low, high = (scale * end for end in facts.roi_range)
-    width = float(asked.get("binWidth", 25))
+    asked = _asked(study.features.radiomics, facts)
+    settings = {**asked.settings, **asked.image_types.get("Original", {})}
+    if settings.get("binCount"):
+        return int(settings["binCount"])
+    low, high = _ends(facts, asked.settings)
+    width = float(settings.get("binWidth", 25))
     return int(high // width - low // width) + 1
 
 
 def predicted_fault(facts: CaseFacts, study: Study) -> Fault | None:
-    """Why the extraction of radiomics would refuse the case, or None."""
+    """Why the extraction of radiomics is sure to refuse the case, or None."""
     if study.features.radiomics is None:
         return None
-    asked = study.features.radiomics.asked(len(facts.size)).settings
-    levels = grey_levels(facts, study) or 0
-    low, high = facts.roi_range
-    wide = sum(side > 1 for side in facts.roi_box)
-    if levels > MAX_GREY_LEVELS and not asked.get("binCount"):
-        reason = (
-            f"the bin width gives some {levels} grey levels (values {low:g} to {high:g}), at most {MAX_GREY_LEVELS} "
-            f"are allowed: set bin_width near {advise_bin_width(low, high):g}, or bin_count"
-        )
-    elif asked.get("resampledPixelSpacing") and facts.spacing is None:
+    asked = _asked(study.features.radiomics, facts)
+    settings = asked.settings
+    resampled = bool(settings.get("resampledPixelSpacing") and settings.get("interpolator"))
+    wide, wanted = sum(side > 1 for side in facts.roi_box), max(int(settings.get("minimumROIDimensions", 2)), 1)
+    if resampled and facts.spacing is None:
         reason = "has no pixel spacing, which resampled_spacing needs; see imaging.spacing"
-    elif wide < int(asked.get("minimumROIDimensions", 2)):
-        reason = f"the region is {size_text(facts.roi_box)}: longer than one pixel along {wide} axes; 2 are needed"
-    elif asked.get("normalize") and facts.range[0] == facts.range[1]:
+    elif wide < wanted and not resampled:
+        reason = (
+            f"the region is {size_text(facts.roi_box)}: longer than one pixel along {wide} axes; {wanted} are needed"
+        )
+    elif settings.get("normalize") and facts.range[0] == facts.range[1]:
         reason = "all pixels are equal, so the image cannot be normalised"
     else:
-        return None
+        return _too_many_levels(facts, study, asked)
     return Fault(facts.case, "radiomics", reason)
+
+
+def _too_many_levels(facts: CaseFacts, study: Study, asked: Parameters) -> Fault | None:
+    """Refused are grey levels of a measured image; what resampling or a range of intensities takes out is unknown."""
+    unsure = ("resampledPixelSpacing", "resegmentRange", "removeOutliers")
+    texture = any(not family.startswith("shape") for family in asked.feature_classes)
+    levels = grey_levels(facts, study) or 0
+    if "Original" not in asked.image_types or not texture or any(asked.settings.get(name) for name in unsure):
+        return None
+    if levels <= MAX_GREY_LEVELS * (_NEARLY if asked.settings.get("normalize") else 1):
+        return None
+    low, high = facts.roi_range
+    advised = advise_bin_width(*_ends(facts, asked.settings))
+    reason = (
+        f"the bins give some {levels} grey levels (values {low:g} to {high:g}), at most {MAX_GREY_LEVELS} "
+        f"are allowed: set bin_width near {advised:g}, or bin_count"
+    )
+    return Fault(facts.case, "radiomics", reason)
+
+
+def _asked(radiomics: Radiomics, facts: CaseFacts) -> Parameters:
+    return radiomics.asked(2 if len(facts.size) == 3 and facts.size[0] == 1 else len(facts.size))
+
+
+def _ends(facts: CaseFacts, settings: Mapping[str, Any]) -> tuple[float, float]:
+    """Lowest and highest value of the region on the scale of the bins; normalisation also moves both, by the same."""
+    scale = float(settings.get("normalizeScale", 1)) / (facts.spread or 1.0) if settings.get("normalize") else 1.0
+    return scale * facts.roi_range[0], scale * facts.roi_range[1]
 
 
 def case_warnings(facts: Mapping[str, CaseFacts], cohort: Cohort, study: Study) -> Warned:
@@ -121,6 +151,8 @@ def _of_the_case(facts: CaseFacts) -> Iterator[tuple[str, str]]:
         yield "IN06", f"probable burnt-in text: {count} box{'es' if count > 1 else ''}"
     if stated.get("burned_in_annotation") == "YES":
         yield "IN06", "the header says that annotation is burnt in"
+    if stated.get("drawn_on"):
+        yield "IN04", f"the annotations name {stated['drawn_on']}: is the segmentation this film's?"
     if stated.get("roi_touches_border", "no") != "no":
         yield "IN04", f"the region touches the border of the image ({stated['roi_touches_border']})"
     if float(stated.get("roi_outside_field_share", 0)) > _OUTSIDE:
@@ -140,8 +172,9 @@ def _of_grey_levels(facts: CaseFacts, study: Study) -> Iterator[tuple[str, str]]
     low, high = facts.roi_range
     if low == high:
         yield "IN03", f"all pixels of the region are {low:g}: texture cannot be measured"
-    elif levels < FEW_LEVELS:
-        yield "IN03", f"the bin width gives {levels} grey levels (values {low:g} to {high:g})"
+    elif levels < FEW_LEVELS or levels > MANY_LEVELS:
+        few = f"fewer than {FEW_LEVELS}" if levels < FEW_LEVELS else f"more than {MANY_LEVELS}"
+        yield "IN03", f"{levels} grey levels, {few} (values {low:g} to {high:g})"
     elif facts.bits and high - low + 1 < levels:
         yield "IN03", f"the region has at most {high - low + 1:g} different values for {levels} grey levels"
 
@@ -154,7 +187,10 @@ def _unlike_the_set(facts: Sequence[CaseFacts]) -> Iterator[tuple[str, str, str]
     sides = float(np.median([max(each.size) for each in facts]))
     parts = float(np.median([int(each.facts.get("roi_components", 1)) for each in facts]))
     corners = float(np.median([each.corners for each in facts]))
+    axes = Counter(len(each.size) for each in facts).most_common(1)[0][0]
     for each in facts:
+        if len(each.size) != axes:
+            yield each.case, "IN02", f"{size_text(each.size)}, as a rule in the set {axes} axes: other features"
         if known and each.spacing is None:
             yield each.case, "IN01", f"no spacing; {len(known)} of {len(facts)} cases of the set have one"
         elif each.spacing and _apart(each.spacing[-1], spacing, _SPACING_FACTOR):

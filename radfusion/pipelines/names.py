@@ -16,6 +16,7 @@ from radfusion.execution.executors import EXECUTORS
 from radfusion.extraction.controls import CONTROLS
 from radfusion.extraction.perturbations import PERTURBATIONS
 from radfusion.imaging.formats import FORMATS
+from radfusion.imaging.segmentations import KINDS
 from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.modelling.fusion import LATE_RULES
 from radfusion.modelling.selection import SELECTORS
@@ -29,6 +30,7 @@ __all__ = ["REGISTRIES", "json_schema", "registered_names"]
 REGISTRIES: dict[str, Registry[Any]] = {
     "executor": EXECUTORS,
     "format": FORMATS,
+    "segmentation": KINDS,
     "weights": WEIGHTS,
     "perturbation": PERTURBATIONS,
     "control": CONTROLS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,8 @@ from radfusion.report.styles import PAPER, Style
 __all__ = ["write_report"]
 
 Named = TypeVar("Named", Picture, Table)
+
+_FORMULA = re.compile(r"[=@]|[+-](?![0-9.])")
 
 
 def write_report(
@@ -94,16 +97,24 @@ def _named(blocks: Iterable[Named]) -> dict[str, Named]:
 def to_csv(data: Data) -> bytes:
     r"""CSV of unrounded numbers; None is an empty field.
 
+    Text that a spreadsheet would run as a formula (headers of image files may hold any) gets an apostrophe.
+
     Examples
     --------
     >>> to_csv(Data(("a", "b"), ((0.1, None), ("x, y", 2))))
     b'a,b\n0.1,\n"x, y",2\n'
+    >>> to_csv(Data(("manufacturer",), (("=1+2",),)))
+    b"manufacturer\n'=1+2\n"
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(data.columns)
-    writer.writerows(data.rows)
+    writer.writerows([_harmless(value) for value in row] for row in data.rows)
     return text.getvalue().encode()
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def _methods_text(index: Index) -> str:

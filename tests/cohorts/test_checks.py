@@ -68,7 +68,7 @@ def test_one_region_under_two_cases_warns(tmp_path: Path) -> None:
     assert [finding.evidence for finding in found] == [{"groups": [["a", "e"]]}]
 
 
-@pytest.mark.parametrize("patient", ["P-1", "p1", "p-001", "p_1 "])
+@pytest.mark.parametrize("patient", ["P-1", "p1", "p-001", "p_1 ", "p-1.0"])
 def test_a_patient_under_two_spellings_warns_without_a_name(tmp_path: Path, patient: str) -> None:
     found = findings(tmp_path, ROWS.replace("p-3", patient), code="RF03")
     (warning,) = [finding for finding in found if finding.verdict == "warn"]

@@ -206,6 +206,14 @@ def test_whole_numbers_stay_whole_when_resampled():
     assert found.values["original_firstorder_Minimum"] == round(found.values["original_firstorder_Minimum"])
 
 
+def test_sums_of_eight_bits_do_not_wrap():
+    """With an integer bin width PyRadiomics' bin edges wrap at 255: all pixels fall into one level, or into none."""
+    image, roi = np.random.default_rng(5).integers(10, 256, (60, 60)).astype(np.uint8), ball((60, 60), (30, 30), 14)
+    by_width = [alone(image, roi, asked({"Original": {}}, binWidth=width)).values for width in (25, 25.0)]
+    assert by_width[0] == by_width[1]
+    assert by_width[0]["original_firstorder_Entropy"] > 3
+
+
 def test_titles_are_known_before_a_filter_runs():
     image, roi = volume((16, 44, 46)), ball((16, 44, 46), (8, 20, 25), 6)
     types = {"Wavelet": {"level": 2}, "LoG": {"sigma": [1]}, "Gradient": {}}

@@ -118,6 +118,14 @@ def test_families_of_another_kind_of_image_are_said_not_dropped():
     assert isinstance(alone, CaseError)
 
 
+@pytest.mark.parametrize("others", [{}, {"Original": {}}])
+def test_a_laplacian_without_a_width_is_said_not_dropped(others):
+    file = {"imageType": {**others, "LoG": {}}, "featureClass": {"firstorder": ["Mean"]}}
+    (measured,) = Radiomics(parameters=file).measure([scan_of(film(), ROI)])
+    said = measured.faults["log-sigma"] if others else measured.reason
+    assert said == "LoG names no sigma, so there is no such image to measure"
+
+
 def test_a_flat_region_gives_numbers_or_nan_and_no_warning():
     (found,) = Radiomics(image_types=("original",)).measure(
         [scan_of(np.full((40, 40), 7.0), ball((40, 40), (20, 20), 6))]

@@ -310,3 +310,15 @@ def test_every_lossless_coding_gives_the_same_pixels(shared, name):
     coded = read_scan("a", folder / f"{name}.dcm", None, settings=SETTINGS)
     np.testing.assert_array_equal(coded.image, plain.image)
     assert (coded.spacing, coded.origin, coded.direction) == (plain.spacing, plain.origin, plain.direction)
+
+
+@pytest.mark.parametrize(("signed", "kind", "stated"), [(1, "US", 0x10000 - 2000), (0, "SS", -2000)])
+def test_padding_may_be_stated_in_the_other_sign(write_dicom, signed, kind, stated):
+    stored = np.arange(20, dtype=np.int16).reshape(4, 5)
+    stored[0, 0] = -2000
+    path = write_dicom(stored, PixelRepresentation=signed)
+    header = dcmread(path)
+    header.add_new("PixelPaddingValue", kind, stated)
+    header.save_as(path)
+    filled = read_scan("a", path, None, settings=ImagingSettings(padding="background"))
+    assert (filled.image[0, 0], filled.facts["padded_pixels"]) == (1, "1, set to the lowest value of the others")

@@ -163,3 +163,11 @@ def test_odd_encodings_hold_the_same_liver(shared, name):
     expected = read_scan("a", folder / "dcmqi" / "ct-3slice", folder / "dcmqi" / "liver.dcm", settings=TINY)
     scan = read_scan("a", folder / "dcmqi" / "ct-3slice", folder / name, settings=TINY)
     np.testing.assert_array_equal(scan.roi, expected.roi)
+
+
+@pytest.mark.parametrize("label", [1, 2])
+def test_frames_of_single_bits_may_begin_within_a_byte(write_volume, write_seg, segments, label):
+    odd = {name: values[:, :, :11].copy() for name, values in segments.items()}
+    image = write_volume(np.zeros((7, 9, 11), dtype=np.float32))
+    scan = read_scan("a", image, write_seg(odd), settings=ImagingSettings(segmentation_label=label, min_roi_pixels=1))
+    np.testing.assert_array_equal(scan.roi, odd["Liver" if label == 1 else "Lesion"])

@@ -138,13 +138,13 @@ def test_a_raster_mask_on_a_placed_image_is_accepted_by_size_and_said(write_volu
     image = write_volume(film[None].astype(np.float32), "film.nii.gz")
     scan = read_scan("a", image, write_png(region.astype(np.uint8), "mask.png"), settings=SETTINGS)
     np.testing.assert_array_equal(scan.roi, region)
-    assert scan.facts["geometry"] == "equal size; mask.png does not say where its pixels lie"
+    assert scan.facts["geometry"] == "equal size; the segmentation does not say where its pixels lie"
 
 
 def test_a_placed_mask_on_a_raster_is_accepted_by_size_and_said(write_volume, write_png, film, region):
     scan = read_scan("a", write_png(film), write_volume(region[None].astype(np.uint8), "m.nrrd"), settings=SETTINGS)
     np.testing.assert_array_equal(scan.roi, region)
-    assert scan.facts["geometry"] == "equal size; image.png does not say where its pixels lie"
+    assert scan.facts["geometry"] == "equal size; the image does not say where its pixels lie"
 
 
 def test_a_series_takes_a_mask_of_its_volume(write_series, write_volume, solid):

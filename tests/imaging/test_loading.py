@@ -271,3 +271,13 @@ def test_one_pixel_is_named(write_png, film):
     drawn[3, 4] = 1
     with pytest.raises(CaseError, match=r"mask\.png: the region has 1 pixel; at least 32"):
         read_scan("a", write_png(film), write_png(drawn, "mask.png"), settings=SETTINGS)
+
+
+def test_a_name_that_no_system_takes_costs_its_case_only(write_png, film, mask_path):
+    image = write_png(film)
+    files = [CaseFiles("a", str(image), "n" * 300 + ".png"), CaseFiles("b", str(image), str(mask_path))]
+    long, good = read_scans(files, settings=SETTINGS)
+    assert str(long.reason).endswith("cannot be read: File name too long")
+    assert (long.stage, good.n_roi) == ("segmentation", 60)
+    (image_too,) = read_scans([CaseFiles("c", "n" * 300, str(mask_path))], settings=SETTINGS)
+    assert image_too.stage == "read"

@@ -81,7 +81,7 @@ def test_what_has_no_inside_is_left_out_and_said(image, write_json, region):
     document = labelme({"points": SQUARE}, {"shape_type": "point", "points": [[1, 1]]}, imagePath="..\\other.jpg")
     scan = read_scan("a", image, write_json(document), settings=TINY)
     assert scan.facts["annotations_left_out"] == "1 point"
-    assert scan.facts["drawn_on"] == "other.jpg, of another name than the image"
+    assert scan.facts["drawn_on"] == "a file of another name than the image"
 
 
 def test_coco_parts_of_a_category_are_united_and_others_kept_apart(image, write_json):
@@ -143,3 +143,20 @@ def test_mutated_documents_are_read_or_case_errors(image, tmp_path, seed):
     except CaseError as error:
         reason = error.reason
     assert not reason or reason.startswith("drawn.json")
+
+
+def test_coco_folders_choose_among_images_of_one_name_and_a_wrong_one_is_said(film, write_json, tmp_path):
+    for folder in ("p1", "p2"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(film).save(tmp_path / folder / "ap.png")
+    document = coco(V=[[np.ravel(SQUARE).tolist()]], W=[[[1, 1, 4, 1, 4, 3, 1, 3]]])
+    document["annotations"][0]["image_id"] = 0
+    document["annotations"][1]["image_id"] = 1
+    for entry, name in zip(document["images"], ("p1/ap.png", "p2\\ap.png"), strict=True):
+        entry["file_name"] = name
+    scan = read_scan("a", tmp_path / "p2" / "ap.png", write_json(document), settings=TINY)
+    assert scan.n_roi == 6
+    assert "drawn_on" not in scan.facts
+    document["images"] = document["images"][:1]
+    scan = read_scan("a", tmp_path / "p2" / "ap.png", write_json(document), settings=TINY)
+    assert scan.facts["drawn_on"] == "a file of the same name in another folder"

@@ -183,3 +183,16 @@ def test_structures_of_real_slices(shared, tmp_path, name):
     scan = read_scan("a", tmp_path, folder / name, settings=ImagingSettings(segmentation_label="roi-1"))
     assert scan.roi.shape == (2, 512, 512)
     assert scan.n_roi == {"rt.dcm": 1443}.get(name, 4976)
+
+
+def test_a_contour_written_twice_is_no_hole(image, write_rtstruct, at):
+    drawn = write_rtstruct({"roi": [at(SQUARE, 2), at(SQUARE, 3), at(SQUARE, 3)]})
+    scan = read_scan("a", image, drawn, settings=TINY)
+    np.testing.assert_array_equal(scan.roi, expected((7, 9, 12), [2, 3], hole=False))
+    assert scan.facts["contours_repeated"] == "1, each counted once"
+
+
+def test_contours_around_no_pixel_are_not_outside_the_image(image, write_rtstruct, at):
+    tiny = np.array([(4.2, 3.2), (4.6, 3.2), (4.6, 3.6)])
+    with pytest.raises(CaseError, match="the 1 contours enclose no pixel centre"):
+        read_scan("a", image, write_rtstruct({"roi": [at(tiny, 2)]}), settings=TINY)

@@ -7,9 +7,11 @@ import pytest
 import SimpleITK
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
 from radfusion.errors import CaseError
 from radfusion.imaging.loading import CaseFiles, read_scan, read_scans
+from radfusion.imaging.segmentations import source_hash
 from radfusion.imaging.settings import ImagingSettings
 
 SETTINGS = ImagingSettings()
@@ -220,3 +222,38 @@ def test_the_ct_phantom_of_ibsi_has_the_same_region_in_three_forms(shared):
             scan = read_scan("a", image, drawn, settings=SETTINGS)
             assert np.count_nonzero(scan.roi != reference) == 0
     assert reference.sum() == 125256
+
+
+def test_a_folder_of_dicom_slices_is_a_label_map(write_volume, write_series, labels):
+    scan = read_scan("a", write_volume(labels.astype(float)), write_series(labels), settings=labelled(7))
+    np.testing.assert_array_equal(scan.roi, labels == 7)
+
+
+def test_labels_that_jpeg_has_blurred_are_refused(write_png, film, region):
+    drawn = write_png(region.astype(np.uint8) * 255, "mask.jpg")
+    with pytest.raises(CaseError, match=r"mask\.jpg: JPEG has blurred its labels .*; save the segmentation as PNG"):
+        read_scan("a", write_png(film), drawn, settings=labelled(255))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_tiff_label_map_whose_white_is_zero_is_refused(tmp_path, write_png, film, region, kind):
+    Image.fromarray(region.astype(kind) * np.iinfo(kind).max).save(tmp_path / "mask.tif", tiffinfo={262: 0})
+    with pytest.raises(CaseError, match=r"mask\.tif: is a TIFF whose white is zero"):
+        read_scan("a", write_png(film), tmp_path / "mask.tif", settings=TINY)
+
+
+def test_the_hash_of_a_region_follows_names_beside_the_file_and_places_that_annotations_name(write_volume, labels,
+                                                                                             tmp_path):  # fmt: skip
+    drawn, image = write_volume(labels, "mask.nrrd"), tmp_path / "film.png"
+    assert source_hash(drawn, 3, image, settings=TINY) != source_hash(drawn, 7, image, settings=TINY)
+    assert source_hash(drawn, None, image, settings=labelled(3)) == source_hash(drawn, 3, image, settings=TINY)
+    before = {label: source_hash(drawn, label, image, settings=TINY) for label in (3, "disc")}
+    line = '{} 0 0 0 1 1 1 "disc"\n'
+    (tmp_path / "mask.label").write_text("# ITK-SnAP Label Description File\n" + line.format(7))
+    assert source_hash(drawn, 3, image, settings=TINY) == before[3]
+    first = source_hash(drawn, "disc", image, settings=TINY)
+    (tmp_path / "mask.label").write_text("# ITK-SnAP Label Description File\n" + line.format(3))
+    assert len({before["disc"], first, source_hash(drawn, "disc", image, settings=TINY)}) == 3
+    (tmp_path / "drawn.json").write_text("{}")
+    places = [source_hash(tmp_path / "drawn.json", 1, tmp_path / name, settings=TINY) for name in ("a.png", "b.png")]
+    assert len(set(places)) == 2

@@ -175,3 +175,43 @@ def test_complex_numbers_are_refused(values, tmp_path):
     SimpleITK.WriteImage(image, str(tmp_path / "complex.nii"))
     with pytest.raises(CaseError, match="complex of 32-bit float"):
         read_scan("a", tmp_path / "complex.nii", None, settings=SETTINGS)
+
+
+def write_nifti(path, sizes, steps, sform=None):
+    """NIfTI-1 of 16-bit zeros, its header field by field."""
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, *sizes, 1, 1, 1, 1)
+    struct.pack_into("<2h", header, 70, 4, 16)
+    struct.pack_into("<8f", header, 76, 1, *steps, 1, 1, 1, 1)
+    struct.pack_into("<f", header, 108, 352)
+    header[123], header[344:348] = 2, b"n+1\0"
+    if sform:
+        struct.pack_into("<2h", header, 252, 0, 1)
+        struct.pack_into("<12f", header, 280, sform[0], 0, 0, 1, 0, sform[1], 0, 2, 0, 0, sform[2], 3)
+    path.write_bytes(bytes(header) + bytes(2 * np.prod(sizes)))
+    return path
+
+
+def test_a_sform_of_other_distances_than_pixdim_gives_no_spacing(tmp_path):
+    same = write_nifti(tmp_path / "same.nii", (4, 3, 2), (0.5, 0.6, 2), sform=(-0.5, 0.6, 2))
+    np.testing.assert_allclose(read_scan("a", same, None, settings=SETTINGS).spacing, (2, 0.6, 0.5), rtol=1e-6)
+    other = write_nifti(tmp_path / "other.nii", (4, 3, 2), (1, 1, 1), sform=(0.5, 0.6, 2))
+    scan = read_scan("a", other, None, settings=SETTINGS)
+    assert scan.spacing is None
+    assert scan.facts["spacing_refused"] == "pixdim 1, 1, 1 and the sform, 0.5, 0.6, 2, disagree"
+
+
+def test_a_single_slice_needs_no_distance_to_the_next(tmp_path):
+    scan = read_scan("a", write_nifti(tmp_path / "film.nii", (4, 6, 1), (0.5, 0.6, 0)), None, settings=SETTINGS)
+    assert (scan.image.shape, np.round(scan.spacing, 6).tolist()) == ((6, 4), [0.6, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("suffix", "told"), [(".nii.gz", "nii.gz"), (".nrrd", "nrrd"), (".mha", "mha"), (".nii", "nii")]
+)
+def test_the_format_is_told_without_the_name_of_the_file(tmp_path, suffix, told):
+    path = tmp_path / f"Doe.Jane.1960{suffix}"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(np.ones((4, 5, 6), np.int16)), str(path))
+    facts = read_scan("a", path, None, settings=ImagingSettings()).facts
+    assert facts["format"] == told

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK
 from PIL import Image
 
 from radfusion.errors import CohortError, RunError, StudyError, UserError, WeightsError
@@ -168,6 +169,28 @@ def test_grey_levels_beyond_the_limit_are_foretold(own_study: Path) -> None:
     assert "set 'training' has fewer than two classes left after 90 exclusions" in found.problems
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "{bin_width: 0.1, resegment_range: [10, 20]}",
+        "{bin_width: 0.1, feature_classes: [shape]}",
+        "{bin_width: 0.1, image_types: [gradient]}",
+        "{bin_width: 0.1, resegment_range: [10, 20], normalise: true, remove_outliers: 3}",
+    ],
+)
+def test_what_extraction_may_accept_is_not_foretold_to_fail(own_study: Path, settings: str) -> None:
+    found = checked(own_study, f"features.radiomics={settings}")
+    assert not found.intake.exclusions
+
+
+def test_the_advised_width_is_one_of_normalised_values(own_study: Path) -> None:
+    found = checked(own_study, "features.radiomics={bin_width: 0.1, normalise: true, normalise_scale: 1000}")
+    advised = float(found.intake.exclusions[0].reason.split("set bin_width near ")[1].split(",")[0])
+    again = checked(own_study, f"features.radiomics={{bin_width: {advised}, normalise: true, normalise_scale: 1000}}")
+    assert "SIM0001" in found.intake.exclusions[0].case
+    assert not again.intake.exclusions
+
+
 def test_resampling_without_a_spacing_is_foretold(own_study: Path) -> None:
     found = checked(own_study, "features.radiomics.resampled_spacing=[0.5, 0.5]")
     assert {item.stage for item in found.intake.exclusions} == {"radiomics"}
@@ -185,6 +208,22 @@ def test_an_inverted_film_and_a_region_of_another_size_are_outliers(own_study: P
     warnings = " ".join(checked(own_study).intake.warnings[table["case"][0]])
     assert "inverted?" in warnings
     assert "median of the set" in warnings
+
+
+def test_a_volume_among_films_and_annotations_of_another_file_warn(own_study: Path) -> None:
+    rows, folder = rows_of(own_study), own_study.parent / "cohort"
+    box = [[10, 10], [40, 10], [40, 40], [10, 40]]
+    document = {"shapes": [{"label": "a", "points": box}], "imagePath": "another.png"}
+    (folder / "drawn.json").write_text(json.dumps(document))
+    values = np.random.default_rng(1).integers(0, 4000, (3, 40, 40)).astype(np.int16)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(values), str(folder / "volume.nrrd"))
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray((values > 0).astype(np.uint8)), str(folder / "region.nrrd"))
+    rows.loc[0, "segmentation"] = "drawn.json"
+    rows.loc[1, ["image", "segmentation"]] = ["volume.nrrd", "region.nrrd"]
+    rows.to_csv(folder / "cohort.csv", index=False)
+    warnings = checked(own_study).intake.warnings
+    assert any(text.startswith("the annotations name a file of another name") for text in warnings[rows["case"][0]])
+    assert any(text.endswith("as a rule in the set 2 axes: other features") for text in warnings[rows["case"][1]])
 
 
 def test_no_set_is_left_without_classes_unnoticed(small_study: Path) -> None:

@@ -167,9 +167,7 @@ def test_planned_comparisons_hold_sources_against_each_other_first() -> None:
     assert len(planned) == len({frozenset(pair) for pair in planned}) == 3 + 2 * 6
 
 
-def test_equal_pixels_in_two_sets_stop_a_study_or_leave_it_by_name(
-    small_study: Path, tmp_path: Path
-) -> None:
+def test_equal_pixels_in_two_sets_stop_a_study_or_leave_it_by_name(small_study: Path, tmp_path: Path) -> None:
     study = copy_of(small_study, tmp_path / "study")
     frame = pd.read_csv(study.parent / "cohort" / "cohort.csv")
     films = frame.groupby("set", sort=False)["image"].first()

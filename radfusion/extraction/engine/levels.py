@@ -65,10 +65,16 @@ def grey_levels(
         When there would be more than 512 grey levels.
     """
     inside = response[roi]
-    edges = _edges(inside.min(), inside.max(), settings, title=title)
+    low, high = inside.min(), inside.max()
+    if isinstance(low, np.integer):  # sums of 8 bits would wrap, in PyRadiomics without a word
+        low, high = int(low), int(high)
+    found = np.digitize(inside, _edges(low, high, settings, title=title))
+    counts = np.bincount(found)
+    if counts[0]:
+        raise CaseError(f"{counts[0]} pixels of the {title} image fall into no grey level", stage="radiomics")
     image = np.zeros(response.shape, dtype=np.int_)
-    image[roi] = np.digitize(inside, edges)
-    return GreyLevels(image, np.bincount(image[roi])[1:])
+    image[roi] = found
+    return GreyLevels(image, counts[1:])
 
 
 def _edges(low: Any, high: Any, settings: Mapping[str, Any], *, title: str) -> NDArray[np.floating]:

@@ -49,7 +49,7 @@ FeatureClass = Literal["shape", "shape2D", "firstorder", "glcm", "glrlm", "glszm
 _Spacing = Annotated[tuple[NonNegativeFloat, ...], Field(min_length=2, max_length=3)]
 Interpolator = Literal["b-spline", "linear", "nearest", "gaussian"]
 
-_REVISION = 2  # of how values are computed here: raised when they change, so that no cache entry outlives them
+_REVISION = 3  # of how values are computed here: raised when they change, so that no cache entry outlives them
 _COMPUTES = ("pyradiomics-cuda", "pyradiomics", "SimpleITK", "numpy", "scipy", "PyWavelets", "scikit-image", "trimesh")
 _OUR_NAMES = {theirs: ours for ours, theirs in NAMES.items()}
 _THEIR_NAMES = re.compile(rf"\b({'|'.join(_OUR_NAMES)})\b")
@@ -355,7 +355,7 @@ def _check_further(settings: SettingSet) -> None:
 
 
 def _told(measured: Measured | CaseError, asked: Parameters, *, in_file: bool) -> Measured | CaseError:
-    """Result in the words of the study, which says so when PyRadiomics leaves out shape2D: on volumes."""
+    """Result in the words of the study, which names what PyRadiomics leaves out without a word."""
     if isinstance(measured, CaseError):
         return measured if in_file else CaseError(_in_study_words(measured.reason), stage=measured.stage)
     faults = dict(measured.faults)
@@ -363,8 +363,10 @@ def _told(measured: Measured | CaseError, asked: Parameters, *, in_file: bool) -
         "_shape2D_" in name for name in measured.values
     ):
         faults["original_shape2D"] = "shape2D is of films, and with force_2d of one slice; for volumes name shape"
+    if "LoG" in asked.image_types and not {**asked.settings, **asked.image_types["LoG"]}.get("sigma"):
+        faults["log-sigma"] = "LoG names no sigma, so there is no such image to measure"
     if not measured.values:
-        return CaseError(faults.get("original_shape2D", "no feature could be computed"), stage="radiomics")
+        return CaseError(next(iter(faults.values()), "no feature could be computed"), stage="radiomics")
     return Measured(
         measured.values, faults if in_file else {name: _in_study_words(why) for name, why in faults.items()}
     )

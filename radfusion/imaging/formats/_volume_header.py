@@ -13,6 +13,7 @@ __all__ = ["format_fact", "inflated_head", "orientation_fact", "unstated_spacing
 
 _HEAD = 16384
 _LARGEST = 100.0
+_DISAGREE = 0.01
 
 
 def inflated_head(path: Path) -> bytes:
@@ -67,8 +68,26 @@ def _order(head: bytes) -> str:
 
 def _nifti(head: bytes) -> str | None:
     order = _order(head)
-    axes = struct.unpack(f"{order}8h", head[40:56])[0]
-    return _impossible("pixdim", struct.unpack(f"{order}8f", head[76:108])[1 : 1 + min(axes, 3)], head)
+    axes, *sizes = struct.unpack(f"{order}8h", head[40:56])
+    axes = min(axes, 3)
+    # A single slice needs no distance to the next one.
+    needed = [axis for axis in range(axes) if axis < 2 or sizes[axis] > 1]
+    stated = struct.unpack(f"{order}8f", head[76:108])[1:]
+    lengths = [stated[axis] for axis in needed]
+    return _impossible("pixdim", lengths, head) or _unlike_sform(lengths, needed, head)
+
+
+def _unlike_sform(lengths: Sequence[float], axes: Sequence[int], head: bytes) -> str | None:
+    """Reason when the sform, which is there to place the voxels, has other distances: SimpleITK passes them over."""
+    order = _order(head)
+    if struct.unpack(f"{order}h", head[254:256])[0] <= 0:
+        return None
+    rows = [struct.unpack(f"{order}4f", head[start : start + 16]) for start in (280, 296, 312)]
+    placed = [math.hypot(*(row[axis] for row in rows)) for axis in axes]
+    if all(math.isclose(one, abs(other), rel_tol=_DISAGREE) for one, other in zip(placed, lengths, strict=True)):
+        return None
+    told, theirs = (", ".join(f"{each:g}" for each in numbers) for numbers in (lengths, placed))
+    return f"pixdim {told} and the sform, {theirs}, disagree"
 
 
 def _nrrd(head: bytes) -> str | None:

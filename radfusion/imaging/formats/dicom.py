@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radfusion.errors import CaseError
 from radfusion.imaging.formats._dicom_frames import chosen_frame, frame_plane, frame_stack
 from radfusion.imaging.formats._dicom_header import acquisition_facts, check_is_image, dicom_decoding, read_header
 from radfusion.imaging.formats._dicom_pixels import frame_count, stored_values
@@ -50,10 +49,8 @@ class Dicom(Format):
 
     def read_labels(self, path: Path) -> Pixels:
         """Stored values, neither rescaled nor inverted."""
-        if path.is_dir():
-            raise CaseError(f"{path.name}: is a folder; one file is wanted as segmentation")
         with dicom_decoding(path):
-            return _read_stored(path)
+            return _read_stored_series(path) if path.is_dir() else _read_stored(path)
 
 
 def _shape(path: Path, settings: ImagingSettings) -> tuple[int, ...]:
@@ -112,6 +109,16 @@ def _read_stored(path: Path) -> Pixels:
         return _volume([values[index] for index in stack.order], stack, spacing, facts={}, modality=None)
     plane, spacing = frame_plane(path.name, header, frame, settings=STANDARD)
     return _film(values, plane, spacing, facts={}, modality=None)
+
+
+def _read_stored_series(folder: Path) -> Pixels:
+    series = read_series(folder)
+    if len(series.files) == 1:
+        return _read_stored(series.files[0])
+    stack, spacing = series_stack(folder, series, settings=STANDARD)
+    files = [series.files[index] for index in stack.order]
+    slices = [stored_values(path, _image_header(path), 0) for path in files]
+    return _volume(slices, stack, spacing, facts={}, modality=None)
 
 
 def _image_header(path: Path) -> Dataset:

@@ -137,6 +137,8 @@ def _sixteen_bits(path: Path, shortened: NDArray[Any]) -> NDArray[Any]:
 def _as_photographed(picture: Image, values: NDArray[Any], facts: dict[str, str]) -> NDArray[Any]:
     """16-bit TIFF whose white is zero turned round (Pillow does so for 8 bits), large 32-bit numbers unsigned."""
     tags = getattr(picture, "tag_v2", {})
+    if tags.get(_PHOTOMETRIC, 1) == 0 and picture.mode in {"1", "L"}:
+        facts["inverted"] = "TIFF, white is zero"
     if picture.mode.startswith("I;16") and tags.get(_PHOTOMETRIC, 1) == 0:
         facts["inverted"] = "TIFF, white is zero"
         return np.iinfo(np.uint16).max - values

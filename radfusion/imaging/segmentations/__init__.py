@@ -6,24 +6,65 @@ A new kind is a new module of this folder that adds itself to ``KINDS``.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from pathlib import Path
 
 import numpy as np
 
+from radfusion.core.hashing import content_hash, file_hash
 from radfusion.errors import CaseError
 from radfusion.imaging.regions import largest
 from radfusion.imaging.segmentations._choice import choose
+from radfusion.imaging.segmentations._descriptions import descriptions_beside
 from radfusion.imaging.segmentations.base import KINDS, Drawn, Kind, Segmentation, Structure, Target
 from radfusion.imaging.settings import ImagingSettings
 
-__all__ = ["KINDS", "Drawn", "Kind", "Segmentation", "Structure", "Target", "open_segmentation", "read_roi"]
+__all__ = [
+    "KINDS",
+    "Drawn",
+    "Kind",
+    "Segmentation",
+    "Structure",
+    "Target",
+    "open_segmentation",
+    "read_roi",
+    "source_hash",
+]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
 _HEAD = 1 << 16
 _LAST = "label map"
+
+
+def source_hash(path: Path, label: int | str | None, image: Path, *, settings: ImagingSettings) -> str:
+    """Hash of all that a region depends on but the image's content: equal hashes mean equal regions.
+
+    Beside the file itself that is the label, the label descriptions beside it where a structure is chosen by name, and
+    where the image lies when annotations choose by that.
+
+    Parameters
+    ----------
+    path : path
+        Segmentation file.
+    label : int, str or None
+        Which structure; None: what the settings say.
+    image : path
+        Image file.
+    settings : ImagingSettings
+        How files become scans.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be read.
+    """
+    chosen = settings.segmentation_label if label is None else label
+    names = descriptions_beside(path) if isinstance(chosen, str) else {}
+    place = os.fsencode(image).hex() if KINDS["polygons"].recognises(_head(path)) else None
+    return content_hash(file_hash(path), chosen, names, place)
 
 
 def open_segmentation(path: Path, *, settings: ImagingSettings) -> Segmentation:

@@ -12,6 +12,7 @@ from radfusion.imaging.segmentations.base import Structure
 __all__ = ["choose", "listed"]
 
 _SETTING = "imaging.segmentation_label"
+_ORIGIN = f"of {_SETTING} or the table's segmentation_label"
 _LISTED = 8
 
 
@@ -51,12 +52,13 @@ def choose(label: int | str | None, structures: Sequence[Structure], *, name: st
         return meant[0]
     if meant:
         raise CaseError(
-            f"{name}: {len(meant)} structures have the label {label} of {_SETTING}: {listed(meant)}; choose by "
+            f"{name}: {len(meant)} structures have the label {label} {_ORIGIN}: {listed(meant)}; choose by "
             f"{'name' if isinstance(label, int) else 'value'}",
             stage="segmentation",
         )
-    raise CaseError(f"{name}: no pixel has the label {label} of {_SETTING}; {_present(label, structures)}",
-                    stage="segmentation")  # fmt: skip
+    raise CaseError(
+        f"{name}: no pixel has the label {label} {_ORIGIN}; {_present(label, structures)}", stage="segmentation"
+    )
 
 
 def _meant(label: int | str, structures: Sequence[Structure]) -> list[Structure]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
+from pathlib import PurePath
 from typing import Any
 
 from radfusion.core.registry import nearest
@@ -17,29 +19,32 @@ __all__ = ["coco"]
 _LISTED = 8
 
 
-def coco(document: Mapping[str, Any], image: str) -> Annotated | str:
+def coco(document: Mapping[str, Any], path: PurePath) -> Annotated | str:
     """Find what a COCO document draws on the image of that file name.
 
     Parameters
     ----------
     document : mapping
         ``images``, ``annotations``, ``categories``.
-    image : str
-        File name; folders in the document's ``file_name`` are not compared.
+    path : path
+        The image. Of several entries with its name the one is taken whose folders, from the last one on, agree most
+        with those of the path; a single entry with other folders is said.
 
     Returns
     -------
     Annotated or str
         Or why there is nothing.
     """
+    image = path.name
     named: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for each in document["images"]:
-        named[re.split(r"[/\\]", str(each["file_name"]))[-1]].append(each)
+        named[_folders(each)[-1]].append(each)
     if image not in named:
         return f"no image of it has the file_name {image!r}; {nearest(image, sorted(named)[:_LISTED])}"
-    if len(named[image]) > 1:
+    agree = [_agreeing(_folders(each), path.parts) for each in named[image]]
+    if agree.count(max(agree)) > 1:
         return f"{len(named[image])} images of it have the file_name {image!r}; one is allowed"
-    entry = named[image][0]
+    entry = named[image][agree.index(max(agree))]
     size = (int(entry["height"]), int(entry["width"])) if "height" in entry and "width" in entry else None
     names = {int(each["id"]): str(each["name"]) for each in document.get("categories") or ()}
     parts: dict[Structure, list[Part]] = defaultdict(list)
@@ -52,7 +57,20 @@ def coco(document: Mapping[str, Any], image: str) -> Annotated | str:
     drawn = {structure: each for structure, each in sorted(parts.items(), key=lambda item: item[0].value) if each}
     left = sum(len(each) == 0 for each in parts.values())
     facts = {"annotations_left_out": f"{left} categories have boxes alone"} if left else {}
+    if max(agree) < len(_folders(entry)):
+        facts["drawn_on"] = "a file of the same name in another folder"
     return Annotated(size, drawn, facts)
+
+
+def _folders(entry: Mapping[str, Any]) -> list[str]:
+    """Parts of the file name of an image, folders before it."""
+    return [part for part in re.split(r"[/\\]", str(entry["file_name"])) if part not in {"", "."}] or [""]
+
+
+def _agreeing(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts of two paths agree, from the last one on."""
+    alike = (a == b for a, b in zip(reversed(one), reversed(other), strict=False))
+    return sum(takewhile(bool, alike))
 
 
 def _parts(segmentation: Any) -> Iterator[Part]:

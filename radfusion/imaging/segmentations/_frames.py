@@ -54,10 +54,25 @@ def _decoded(path: Path, header: Any, indices: Sequence[int]) -> list[NDArray[An
 
     if "TransferSyntaxUID" not in header.file_meta:
         header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    rows, columns = int(header.Rows), int(header.Columns)
+    if int(header.BitsAllocated) == 1 and rows * columns % 8 and not header.file_meta.TransferSyntaxUID.is_compressed:
+        return _unpacked(header.PixelData, indices, (rows, columns))
     try:
         return list(iter_pixels(header, indices=list(indices)))
     except NotImplementedError as error:
         raise CaseError(f"{path.name}: no installed decoder reads {header.file_meta.TransferSyntaxUID.name}") from error
+
+
+def _unpacked(content: bytes, indices: Sequence[int], shape: tuple[int, int]) -> list[NDArray[Any]]:
+    """Frames of single bits that begin within a byte, where pydicom does not find them one by one."""
+    size, found = shape[0] * shape[1], []
+    for index in indices:
+        first, stop = index * size, (index + 1) * size
+        if stop > 8 * len(content):
+            raise ValueError(f"frame {index + 1} ends at bit {stop} of {8 * len(content)}")
+        bits = np.unpackbits(np.frombuffer(content[first // 8 : -(-stop // 8)], dtype=np.uint8), bitorder="little")
+        found.append(bits[first % 8 : first % 8 + size].reshape(shape))
+    return found
 
 
 def _inflated(header: Any, indices: Sequence[int]) -> list[NDArray[Any]]:

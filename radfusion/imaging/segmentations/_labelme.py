@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import partial
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,15 @@ from radfusion.imaging.segmentations.base import Structure
 __all__ = ["labelme"]
 
 
-def labelme(document: Mapping[str, Any], image: str) -> Annotated:
+def labelme(document: Mapping[str, Any], path: PurePath) -> Annotated:
     """Find what a LabelMe document draws; its copy of the image is ignored.
 
     Parameters
     ----------
     document : mapping
         ``shapes``, and ``imageHeight``, ``imageWidth`` and ``imagePath`` where it states them.
-    image : str
-        File name of the image; another name than the document's is said, since films are annotated as copies.
+    path : path
+        The image; another name than the document's is said, since films are annotated as copies.
     """
     height, width = document.get("imageHeight"), document.get("imageWidth")
     parts: dict[str, list[Part]] = defaultdict(list)
@@ -45,7 +46,7 @@ def labelme(document: Mapping[str, Any], image: str) -> Annotated:
     if left:
         facts["annotations_left_out"] = ", ".join(f"{count} {kind}" for kind, count in sorted(left.items()))
     named = re.split(r"[/\\]", str(document.get("imagePath") or ""))[-1]
-    if named and named != image:
+    if named and PurePath(named).stem != path.stem:
         facts["drawn_on"] = "a file of another name than the image"
     structures = {Structure(number, (label,)): parts[label] for number, label in enumerate(parts, start=1)}
     return Annotated((int(height), int(width)) if height and width else None, structures, facts)

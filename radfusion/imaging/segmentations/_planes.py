@@ -49,20 +49,30 @@ def drawn_on(grid: Grid, contours: Sequence[_Points], *, name: str, settings: Im
     """
     matrix, origin = grid.affine()
     inverse = np.linalg.inv(matrix)
+    # The even-odd rule would make a hole of a contour that is written twice.
+    given, contours = len(contours), list({points.tobytes(): points for points in contours}.values())
     numbered = [(points - origin) @ inverse.T for points in contours]
     planes = _Planes.of(numbered, (1,) * (3 - len(grid.shape)) + grid.shape, tolerance=settings.geometry_tolerance)
     _check_flat(planes, name, settings)
     roi, inside, beyond = _filled(planes)
     if not inside:
-        corners = np.concatenate(list(contours))
-        span = "; ".join(f"{low:.5g} to {high:.5g}" for low, high in zip(corners.min(0), corners.max(0), strict=True))
-        described = "; ".join(f"{what} {text}" for what, text in grid.described().items())
-        raise CaseError(
-            f"{name}: all {len(contours)} contours lie outside the image; they span {span} mm (z; y; x); "
-            f"image: {described}",
-            stage="segmentation",
-        )
-    return Drawn(roi.reshape(grid.shape), planes.facts(), beyond / (inside + beyond))
+        raise CaseError(f"{name}: {_nothing(contours, numbered, grid)}", stage="segmentation")
+    facts = planes.facts()
+    if len(contours) < given:
+        facts["contours_repeated"] = f"{given - len(contours)}, each counted once"
+    return Drawn(roi.reshape(grid.shape), facts, beyond / (inside + beyond))
+
+
+def _nothing(contours: Sequence[_Points], numbered: Sequence[_Points], grid: Grid) -> str:
+    """Why contours have no pixel of the image."""
+    size = np.array((1,) * (3 - len(grid.shape)) + grid.shape)
+    corners = np.concatenate(list(numbered))
+    if ((corners > -_BETWEEN) & (corners < size - _BETWEEN)).all(axis=1).any():
+        return f"the {len(contours)} contours enclose no pixel centre; is the structure smaller than a pixel?"
+    corners = np.concatenate(list(contours))
+    span = "; ".join(f"{low:.5g} to {high:.5g}" for low, high in zip(corners.min(0), corners.max(0), strict=True))
+    described = "; ".join(f"{what} {text}" for what, text in grid.described().items())
+    return f"all {len(contours)} contours lie outside the image; they span {span} mm (z; y; x); image: {described}"
 
 
 @dataclass(frozen=True)

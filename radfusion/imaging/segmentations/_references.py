@@ -91,10 +91,10 @@ def check_belongs(name: str, drawn: References, image: Path) -> dict[str, str]:
 
 def _references_of(image: Path) -> References | None:
     """Identifiers of a DICOM image, of a folder by its first DICOM file; None of anything else."""
-    files = sorted(each for each in image.iterdir() if each.is_file()) if image.is_dir() else [image]
+    with decoding(image, _TITLE):
+        files = sorted(each for each in image.iterdir() if each.is_file()) if image.is_dir() else [image]
+        files = [each for each in files if _is_dicom(each)]
     for path in files:
-        if not _is_dicom(path):
-            continue
         header = header_of(path, keywords=(*_KEYWORDS, "Rows", "Modality"))
         if "Rows" in header and (path == image or header.get("Modality") != "SEG"):
             return References(*(_given(header, keyword) for keyword in _KEYWORDS))

@@ -61,6 +61,7 @@ class LabelMap(Segmentation):
         self._labels = _whole_numbers(pixels, path.name)
         # Sorting only what is not background makes a film cheap.
         present = np.unique(self._labels[self._labels != 0]).tolist()
+        _check_unchanged(pixels, len(present), path.name)
         names = {value: [name] for value, name in descriptions_beside(path).items()}
         for name, value in settings.segmentation_names.items():
             names.setdefault(value, []).append(name)
@@ -75,6 +76,21 @@ class LabelMap(Segmentation):
     def draw(self, structure: Structure, target: Target) -> Drawn:
         """Pixels that carry the value."""
         return fitted(self._labels == structure.value, self._grid, target, path=self._path, settings=self._settings)
+
+
+def _check_unchanged(pixels: Pixels, present: int, name: str) -> None:
+    """Refuse values that are not those that were drawn: blurred at every border, or of either meaning."""
+    if pixels.facts.get("lossy_compression") and present > 1:
+        raise CaseError(
+            f"{name}: JPEG has blurred its labels ({present} values besides 0); save the segmentation as PNG",
+            stage="segmentation",
+        )
+    if pixels.facts.get("inverted") and pixels.facts.get("mode") != "1":
+        raise CaseError(
+            f"{name}: is a TIFF whose white is zero, so that its background may be 0 or the highest value; save the "
+            "segmentation as PNG",
+            stage="segmentation",
+        )
 
 
 def _whole_numbers(pixels: Pixels, name: str) -> NDArray[Any]:

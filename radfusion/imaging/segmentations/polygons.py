@@ -71,7 +71,7 @@ class Annotations(Segmentation):
         Finds what a document of its dialect draws on an image of that name, or says why there is nothing.
     """
 
-    def __init__(self, path: Path, document: Any, parse: Callable[[Any, str], Annotated | str]) -> None:
+    def __init__(self, path: Path, document: Any, parse: Callable[[Any, Path], Annotated | str]) -> None:
         self._path, self._document, self._parse = path, document, parse
         self._found: dict[Path, Annotated] = {}
 
@@ -102,7 +102,7 @@ class Annotations(Segmentation):
     def _annotated(self, target: Target) -> Annotated:
         if target.path not in self._found:
             with decoding(self._path, _TITLE):
-                found = self._parse(self._document, target.path.name)
+                found = self._parse(self._document, target.path)
             if isinstance(found, str):
                 raise CaseError(f"{self._path.name}: {found}")
             self._check_size(found, target)
