@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from radfusion.cohorts._spelling import plain_spelling
 from radfusion.cohorts.describe import describe_split
 from radfusion.cohorts.duplicates import duplicate_findings
 from radfusion.core.cohort import Cohort
@@ -19,9 +20,6 @@ __all__ = ["check_cohort", "duplicate_findings", "require_files"]
 FEW_CASES = 10
 #: Names that a message lists.
 _SHOWN = 5
-#: Leading zeros, the decimals of a whole number, and separators but those between digits: P-007 may be p7 and 12.0
-#: may be 12, but 1-2 is not 12.
-_SPELLING = re.compile(r"(?<=[0-9])[.]0+$|(?<![0-9])0+(?=[0-9])|(?<![0-9])[\W_]+|[\W_]+(?![0-9])")
 _CONSENSUS = re.compile(r"consens|majority|panel|average|fused|staple", re.IGNORECASE)
 
 
@@ -103,7 +101,7 @@ def _shared_files(cohort: Cohort) -> list[AuditFinding]:
 def _look_alikes(cohort: Cohort) -> list[AuditFinding]:
     """Patients in two sets whose identifiers differ in capitals, separators or leading zeros only."""
     frame = cohort.frame
-    plain = frame["patient"].map(lambda name: _SPELLING.sub("", str(name)).casefold())
+    plain = frame["patient"].map(plain_spelling)
     several = (frame.groupby(plain)["patient"].transform("nunique") > 1) & (
         frame.groupby(plain)["set"].transform("nunique") > 1
     )

@@ -11,6 +11,7 @@ from typing import Any, Self
 import pandas as pd
 from pydantic import Field, model_validator
 
+from radfusion.cohorts._spelling import plain_spelling
 from radfusion.core.cohort import Cohort
 from radfusion.core.cohort_mistakes import set_mistakes
 from radfusion.core.cohort_rows import of_rows
@@ -42,7 +43,8 @@ def split_cohort(cohort: Cohort, settings: SplitSettings, *, seed: int) -> Cohor
     fewest patients first), centre, all their classes, and a hash of seed and identifier. In this order a patient goes
     to the internal set whenever that brings the number of its cases nearer to its share. So the number of internal
     cases departs from the share by at most half the cases of the largest patient in all, and by at most all of them
-    within a worst class, or a centre of it. The order of rows plays no part.
+    within a worst class, or a centre of it. The order of rows plays no part. Patients whose identifiers differ in
+    capitals, separators or leading zeros only stay together, as they may be one person.
 
     Parameters
     ----------
@@ -70,11 +72,12 @@ def split_cohort(cohort: Cohort, settings: SplitSettings, *, seed: int) -> Cohor
     if mistakes:
         raise CohortError(mistakes)
     seed = seed if settings.seed is None else settings.seed
-    external = set(cohort.frame.loc[cohort.frame["centre"].isin(settings.external), "patient"])
-    rest = cohort.frame[~cohort.frame["patient"].isin(external)]
+    persons = cohort.frame["patient"].map(plain_spelling)
+    external = set(persons[cohort.frame["centre"].isin(settings.external)])
+    rest = cohort.frame.assign(patient=persons)[~persons.isin(external)]
     internal = _drawn(_patients(rest, cohort.classes, seed), settings.internal)
     sets = dict.fromkeys(internal, "internal") | dict.fromkeys(external, "external")
-    frame = cohort.frame.assign(set=[sets.get(patient, "training") for patient in cohort.frame["patient"]])
+    frame = cohort.frame.assign(set=[sets.get(person, "training") for person in persons])
     mistakes = set_mistakes(frame, cohort.classes)
     if mistakes:
         raise CohortError([*mistakes, f"the sets were drawn with the seed {seed}; another seed or share may do"])

@@ -126,3 +126,11 @@ def test_sets_are_not_drawn_anew() -> None:
 def test_a_split_makes_a_validation_set() -> None:
     with pytest.raises(ValueError, match="no validation set"):
         SplitSettings(internal=0)
+
+
+def test_two_spellings_of_a_patient_stay_together() -> None:
+    plain = cohort_of(PLAIN)
+    odd = plain.frame["patient"].map(lambda name: f"P-00{name[1:]}")
+    twice = pd.concat([plain.frame, plain.frame.assign(patient=odd).rename(index=lambda case: f"{case} again")])
+    frame = split_cohort(Cohort(twice, CLASSES, Path()), SplitSettings(internal=0.3), seed=1).frame
+    assert (frame.groupby(frame["patient"].str.extract(r"([1-9]\d*|0)$")[0])["set"].nunique() == 1).all()
