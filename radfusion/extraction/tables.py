@@ -12,12 +12,13 @@ import pandas as pd
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
-from radfusion.core.hashing import content_hash, file_hash
+from radfusion.core.hashing import content_hash
 from radfusion.core.results import Exclusion
 from radfusion.core.scan import Scan
 from radfusion.errors import CaseError
 from radfusion.execution.cache import Cache
 from radfusion.execution.executors import Executor, Outcome, Serial
+from radfusion.execution.file_hashes import file_hashes
 from radfusion.execution.progress import Progress
 from radfusion.execution.provenance import package_versions, source_revision
 from radfusion.extraction.engine import Measured
@@ -87,7 +88,7 @@ def extract(
     progress = progress or Progress()
     files = [_files(cohort, case) for case in cohort.frame.index]
     progress.start(f"extract {extractor.source}", len(files))
-    keys = _cache_keys(files, extractor, imaging) if cache else {}
+    keys = _cache_keys(files, extractor, imaging=imaging, cache=cache) if cache else {}
     done = _remembered(keys, cache) if cache else {}
     progress.advance(len(done))
     remembered = len(done)
@@ -141,18 +142,21 @@ def _files(cohort: Cohort, case: str) -> CaseFiles:
     return CaseFiles(str(case), str(image), str(segmentation), cohort.segmentation_label(case))
 
 
-def _cache_keys(files: Sequence[CaseFiles], extractor: Extractor, imaging: ImagingSettings) -> dict[str, str]:
+def _cache_keys(
+    files: Sequence[CaseFiles], extractor: Extractor, *, imaging: ImagingSettings, cache: Cache
+) -> dict[str, str]:
     made_by = [package_versions(), source_revision("imaging", "extraction", "networks")]
     settings = content_hash(extractor.kind, dict(extractor.identity()), imaging, made_by)
     keys = {}
-    for case in files:
+    for case, image in zip(files, file_hashes([case.image for case in files], cache), strict=True):
         try:
-            image, drawn = Path(case.image), None
+            drawn = None
             if case.segmentation:
-                drawn = source_hash(Path(case.segmentation), case.label, image, settings=imaging)
-            keys[case.case] = content_hash(settings, file_hash(image), drawn)
+                drawn = source_hash(Path(case.segmentation), case.label, Path(case.image), settings=imaging)
         except OSError:
             continue  # reading the case will say what is wrong with the file
+        if image is not None:
+            keys[case.case] = content_hash(settings, image, drawn)
     return keys
 
 
