@@ -15,7 +15,7 @@ __all__ = ["file_hashes"]
 _SETTLED_NS = 10 * 10**9
 
 
-def file_hashes(paths: Sequence[str | Path], cache: Cache) -> list[str | None]:
+def file_hashes(paths: Sequence[str | Path], cache: Cache | None) -> list[str | None]:
     """SHA-256 of each file or folder, None for what cannot be read.
 
     The hashes of a list of files are remembered under device, inode, size and times of change of all of them: no name
@@ -25,15 +25,16 @@ def file_hashes(paths: Sequence[str | Path], cache: Cache) -> list[str | None]:
     ----------
     paths : sequence of path
         Files, or folders of files.
-    cache : Cache
+    cache : Cache or None
         Where hashes are remembered.
     """
     different = list(dict.fromkeys(map(str, paths)))  # cases may share a film
-    found = dict(zip(different, _hashes(different, cache), strict=True))
+    hashes = _remembered(different, cache) if cache else [_hash(path) for path in different]
+    found = dict(zip(different, hashes, strict=True))
     return [found[str(path)] for path in paths]
 
 
-def _hashes(paths: Sequence[str], cache: Cache) -> list[str | None]:
+def _remembered(paths: Sequence[str], cache: Cache) -> list[str | None]:
     stamps = [_stamp(Path(path)) for path in paths]
     key = content_hash("hashes of files", stamps)
     entry = cache.get(key)

@@ -17,6 +17,7 @@ from radfusion.core.results import Exclusion
 from radfusion.errors import FeatureError, StudyError, UserError
 from radfusion.execution.cache import Cache, default_cache_folder, write_atomically
 from radfusion.execution.executors import Executor
+from radfusion.execution.file_hashes import file_hashes
 from radfusion.execution.progress import Progress
 from radfusion.execution.provenance import package_versions, platform_facts
 from radfusion.extraction.dictionary import dictionary
@@ -136,7 +137,8 @@ def write_tables(
     """
     if formats not in FORMATS:
         raise UserError(f"--format {formats!r}: {nearest(formats, list(FORMATS))}")
-    inputs = _inputs(work)
+    remembered = Cache(cache or default_cache_folder())
+    inputs = _inputs(work, remembered)
     out.mkdir(parents=True, exist_ok=True)
     tables = {}
     for extractor in work.extractors:
@@ -145,7 +147,7 @@ def write_tables(
             extractor,
             imaging=work.imaging,
             executor=executor,
-            cache=Cache(cache or default_cache_folder()),
+            cache=remembered,
             progress=progress,
         )
         tables[extractor.source] = table
@@ -162,7 +164,7 @@ def _usable(extractor: Radiomics) -> Radiomics:
     return extractor
 
 
-def _inputs(work: Extractions) -> dict[str, Any]:
+def _inputs(work: Extractions, cache: Cache) -> dict[str, Any]:
     """What went in, as hashes: names of files and folders are nobody's business."""
     cohort = work.cohort
     files = {cohort.image_path(case) for case in cohort.frame.index}
@@ -170,16 +172,9 @@ def _inputs(work: Extractions) -> dict[str, Any]:
     return {
         "cohort_sha256": file_hash(work.table),
         "files": len(files),
-        "files_sha256": content_hash(sorted(filter(None, map(_hash_of, files)))),
+        "files_sha256": content_hash(sorted(filter(None, file_hashes(sorted(files), cache)))),
         "imaging": work.imaging.model_dump(mode="json"),
     }
-
-
-def _hash_of(path: Path) -> str | None:
-    try:
-        return file_hash(path)
-    except OSError:
-        return None  # reading the case says what is wrong with it
 
 
 def _write(table: FeatureTable, base: Path, *, kinds: Sequence[str], inputs: Mapping[str, Any]) -> None:

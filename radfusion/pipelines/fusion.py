@@ -25,6 +25,7 @@ from radfusion.errors import CohortError, FeatureError, WeightsError
 from radfusion.evaluation.null import null_estimate
 from radfusion.execution.cache import Cache, default_cache_folder
 from radfusion.execution.executors import Executor, executor_named
+from radfusion.execution.file_hashes import file_hashes
 from radfusion.execution.progress import LoggedProgress, Progress
 from radfusion.execution.provenance import package_versions, platform_facts
 from radfusion.execution.work import Workers
@@ -109,7 +110,7 @@ def run(
         looked = looked_at(study, checked.cohort, place)
         fitted = _fit(study, looked, extractors, missing=missing, place=place)
         judgement = judge(study, fitted.cohort, fitted.arms)
-        results = _results(study, checked.cohort, fitted, judgement=judgement)
+        results = _results(study, checked.cohort, fitted, judgement=judgement, place=place)
         stable = stable_tables(fitted.tables, fitted.stability)
         controls = run_controls(study, fitted.cohort, extractors, tables=stable, judgement=judgement, place=place)
         results = results.model_copy(update={"controls": controls})
@@ -272,7 +273,9 @@ def _final_model(study: Study, fitted: FittedStudy, judgement: Judgement) -> Mod
     return of_arm(final.arm)
 
 
-def _results(study: Study, cohort: Cohort, fitted: FittedStudy, *, judgement: Judgement) -> StudyResults:
+def _results(
+    study: Study, cohort: Cohort, fitted: FittedStudy, *, judgement: Judgement, place: Workers
+) -> StudyResults:
     settings = _without_paths(study).model_dump(mode="json", exclude={"title", "kind", "seed", "statements"})
     facts = StudyFacts(
         title=study.title,
@@ -298,7 +301,7 @@ def _results(study: Study, cohort: Cohort, fitted: FittedStudy, *, judgement: Ju
         comparisons=judgement.comparisons,
         curves=judgement.curves,
         confusions=judgement.confusions,
-        provenance=_provenance(study, cohort, fitted.sources),
+        provenance=_provenance(study, cohort, fitted.sources, cache=place.cache),
     )
 
 
@@ -322,22 +325,14 @@ def _without_paths(study: Study) -> Study:
     return study.model_copy(update={"cohort": cohort, "features": study.features.model_copy(update={"deep": deep})})
 
 
-def _provenance(study: Study, cohort: Cohort, sources: tuple[FeatureSource, ...]) -> Provenance:
+def _provenance(study: Study, cohort: Cohort, sources: tuple[FeatureSource, ...], *, cache: Cache | None) -> Provenance:
     read = [cohort, *(cohort.read_by(reader) for reader in cohort.readers)]
     files = [(each.image_path(case), each.segmentation_path(case)) for each in read for case in each.frame.index]
-    hashes = [_hash_of(path) for path in sorted({path for pair in files for path in pair})]
     return Provenance(
         packages=package_versions(),
         study_sha256=content_hash(_without_paths(study)),
         cohort_sha256=file_hash(study.resolve(study.cohort.table)),
-        images_sha256=content_hash(hashes),
+        images_sha256=content_hash(file_hashes(sorted({path for pair in files for path in pair}), cache)),
         device=", ".join(sorted({str(source.settings.get("device", "cpu")) for source in sources})),
         **platform_facts(),
     )
-
-
-def _hash_of(path: Path) -> str | None:
-    try:
-        return file_hash(path)
-    except OSError:
-        return None

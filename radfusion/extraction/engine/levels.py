@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radfusion.errors import CaseError
+from radfusion.extraction.grey_levels import advise_bin_width
 
 __all__ = ["MAX_GREY_LEVELS", "GreyLevels", "grey_levels"]
 
 #: Above this texture matrices take minutes and say nothing: a 16-bit film at bin width 25 has some 2,600 levels.
 MAX_GREY_LEVELS = 512
-
-_ADVISED_LEVELS = 64
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _edges(low: Any, high: Any, settings: Mapping[str, Any], *, title: str) -> N
     levels = int(count) if count else int(float(high) // width - float(low) // width) + 1
     if levels > MAX_GREY_LEVELS:
         asked = f"binCount {count}" if count else f"binWidth {width:g}"
-        advised = float(f"{float(high - low) / _ADVISED_LEVELS:.2g}")
+        advised = advise_bin_width(float(low), float(high))
         raise CaseError(
             f"{asked} gives {levels} grey levels in the {title} image (values {low:g} to {high:g}); "
             f"at most {MAX_GREY_LEVELS} are allowed: set binWidth near {advised:g}, or a binCount",
