@@ -271,7 +271,7 @@ def weights_list() -> None:
     from radfusion.networks.weights import WEIGHTS, find_weights
 
     for name, source in WEIGHTS.items().items():
-        found = "built in" if source.file_name is None else find_weights(source) or "not at hand"
+        found = "built in" if source.drawn else find_weights(source) or "not at hand"
         print(f"{name}: {source.title} [{found}]")
 
 

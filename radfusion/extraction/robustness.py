@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -16,10 +16,11 @@ from radfusion.core.hashing import array_hash, content_hash
 from radfusion.core.scan import Scan
 from radfusion.core.settings import Settings
 from radfusion.errors import CaseError
+from radfusion.execution.progress import Progress
 from radfusion.execution.work import Workers
 from radfusion.extraction.controls import CONTROLS
 from radfusion.extraction.engine import Measured
-from radfusion.extraction.extractors.base import Extractor
+from radfusion.extraction.extractors.base import Extracted, Extractor, Shown
 from radfusion.extraction.perturbations import PERTURBATIONS, perturb
 from radfusion.extraction.tables import extract
 from radfusion.imaging.geometry import bounding_box
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 _REVISION = 1  # of perturbations and controls: raised when they change, so that no cache entry outlives them
+Answer = TypeVar("Answer")
 
 
 class StabilitySettings(Settings):
@@ -126,12 +128,25 @@ class Perturbed(Extractor):
 
     def measure(self, scans: Sequence[Scan]) -> list[Measured | CaseError]:
         """Features of each scan as the perturbation leaves it, or why it gives none."""
-        shown = [self._shown(scan) for scan in scans]
-        left = [each for each in shown if isinstance(each, Scan)]
-        measured = iter(self.extractor.measure(left) if left else ())
-        return [next(measured) if isinstance(each, Scan) else each for each in shown]
+        return self._of_changed(scans, self.extractor.measure)
 
-    def _shown(self, scan: Scan) -> Scan | CaseError:
+    def prepare(self, scans: Sequence[Scan]) -> list[Measured | Shown | CaseError]:
+        """A worker's part of each scan as the perturbation leaves it, or why it gives nothing."""
+        return self._of_changed(scans, self.extractor.prepare)
+
+    def complete(self, results: Iterable[Extracted], progress: Progress) -> Iterator[Extracted]:
+        """What is left to the extractor's own :meth:`Extractor.complete`."""
+        return self.extractor.complete(results, progress)
+
+    def _of_changed(
+        self, scans: Sequence[Scan], use: Callable[[Sequence[Scan]], Sequence[Answer]]
+    ) -> list[Answer | CaseError]:
+        changed = [self._changed_or_why_not(scan) for scan in scans]
+        left = [each for each in changed if isinstance(each, Scan)]
+        answers = iter(use(left) if left else ())
+        return [next(answers) if isinstance(each, Scan) else each for each in changed]
+
+    def _changed_or_why_not(self, scan: Scan) -> Scan | CaseError:
         try:
             return self.changed(scan)
         except CaseError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from radfusion.execution.file_hashes import file_hashes
 from radfusion.execution.progress import Progress
 from radfusion.execution.provenance import package_versions, source_revision
 from radfusion.extraction.engine import Measured
-from radfusion.extraction.extractors.base import Extractor
+from radfusion.extraction.extractors.base import Extracted, Extractor, Shown
 from radfusion.imaging.loading import CaseFiles, read_scans
 from radfusion.imaging.segmentations import source_hash
 from radfusion.imaging.settings import ImagingSettings
 
-__all__ = ["Extracted", "Extraction", "extract", "extract_batch"]
+__all__ = ["Extraction", "extract", "extract_batch"]
 
 _UNTOLD = "these cases give no such feature"
 
@@ -39,18 +39,6 @@ class Extraction:
     extractor: Extractor
     imaging: ImagingSettings
     cases: tuple[CaseFiles, ...]
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """What became of one case: features and why some are NaN, or the stage and reason of its exclusion."""
-
-    case: str
-    features: Mapping[str, float]
-    has_spacing: bool = False
-    stage: str = ""
-    reason: str = ""
-    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 def extract(
@@ -93,7 +81,8 @@ def extract(
     progress.advance(len(done))
     remembered = len(done)
     todo = [case for case in files if case.case not in done]
-    for result in _run(todo, extractor, imaging=imaging, executor=executor or Serial()):
+    prepared = _run(todo, extractor, imaging=imaging, executor=executor or Serial())
+    for result in extractor.complete(prepared, progress):
         done[result.case] = result
         if cache and result.case in keys and not result.reason:
             _remember(cache, keys[result.case], result)
@@ -104,7 +93,7 @@ def extract(
 
 
 def extract_batch(task: Extraction) -> list[Extracted]:
-    """Read and extract the cases of one batch; a case that cannot be used costs itself only."""
+    """Read the cases of one batch and do a worker's part; a case that cannot be used costs itself only."""
     try:
         read = read_scans(task.cases, settings=task.imaging)
     except MemoryError as error:
@@ -113,7 +102,7 @@ def extract_batch(task: Extraction) -> list[Extracted]:
     failed = zip(task.cases, read, strict=True)
     results = [_excluded(files.case, error, "read") for files, error in failed if isinstance(error, CaseError)]
     try:
-        values = task.extractor.measure(scans) if scans else []
+        values = task.extractor.prepare(scans) if scans else []
     except (CaseError, MemoryError, RuntimeError) as error:  # RuntimeError: torch and ITK, memory of the GPU included
         if len(scans) == 1:
             return [*results, _excluded(scans[0].case, error, task.extractor.kind)]
@@ -123,10 +112,12 @@ def extract_batch(task: Extraction) -> list[Extracted]:
     return [*results, *(_extracted(scan, each, task.extractor.kind) for scan, each in zip(scans, values, strict=True))]
 
 
-def _extracted(scan: Scan, measured: Measured | CaseError, stage: str) -> Extracted:
+def _extracted(scan: Scan, measured: Measured | Shown | CaseError, stage: str) -> Extracted:
     if isinstance(measured, CaseError):
         return _excluded(scan.case, measured, stage)
     known = scan.spacing is not None
+    if isinstance(measured, Shown):
+        return Extracted(scan.case, {}, has_spacing=known, shown=measured)
     return Extracted(scan.case, measured.values, has_spacing=known, faults=measured.faults)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radfusion.errors import WeightsError
+from radfusion.networks.architectures import NETWORKS
 from radfusion.networks.checkpoints import read_checkpoint
 from radfusion.networks.devices import require_packages
 from radfusion.networks.resnet import draw_resnet50, empty_resnet50, take_layer
-from radfusion.networks.sources import WeightsSource
+from radfusion.networks.sources import Pretrained
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["load_backbone"]
 
 
-def load_backbone(source: WeightsSource, file: Path | None, layer: str | None = None) -> nn.Sequential:
+def load_backbone(chosen: Pretrained, layer: str | None = None) -> nn.Sequential:
     """ResNet-50 with a source's weights down to one stage, average-pooled, in eval mode.
 
     Parameters
     ----------
-    source : WeightsSource
-        Entry of the table of weights.
-    file : path or None
-        Its file; None for drawn weights only.
+    chosen : Pretrained
+        Weights source, network and file.
     layer : str, optional
         ``"layer1"`` to ``"layer4"``; by default the deepest that the source has.
 
@@ -42,20 +40,21 @@ def load_backbone(source: WeightsSource, file: Path | None, layer: str | None = 
     Examples
     --------
     >>> import torch
-    >>> from radfusion.networks.weights import WEIGHTS
-    >>> network = load_backbone(WEIGHTS["random"], None, "layer1")
+    >>> from radfusion.networks.sources import WEIGHTS, Pretrained
+    >>> network = load_backbone(Pretrained(WEIGHTS["random"]), "layer1")
     >>> network(torch.zeros(2, 3, 64, 64)).shape
     torch.Size([2, 256])
     """
     require_packages()
-    layer = layer or source.deepest
-    if layer not in source.layers:
-        raise WeightsError(f"weights {source.name!r} have no {layer!r}; allowed: {', '.join(source.layers)}")
-    if source.layout == "drawn":
-        stages = draw_resnet50(source)
-    elif file is None:
+    source, layers = chosen.source, NETWORKS[chosen.network].layers_to(chosen.source.deepest)
+    layer = layer or layers[-1]
+    if layer not in layers:
+        raise WeightsError(f"weights {source.name!r} have no {layer!r}; allowed: {', '.join(layers)}")
+    if source.drawn:
+        stages = draw_resnet50(chosen)
+    elif chosen.file is None:
         raise WeightsError(f"weights {source.name!r}: no file; {source.obtain.format(name=source.name)}")
     else:
-        stages = empty_resnet50(source)
-        stages.load_state_dict(dict(read_checkpoint(source, file).tensors), strict=True, assign=True)
+        stages = empty_resnet50(chosen)
+        stages.load_state_dict(dict(read_checkpoint(chosen).tensors), strict=True, assign=True)
     return take_layer(stages, layer).eval().requires_grad_(False)

@@ -15,14 +15,14 @@ from radfusion.networks.backbones import load_backbone
 from radfusion.networks.checkpoints import read_checkpoint
 from radfusion.networks.devices import missing_packages, repeatable
 from radfusion.networks.resnet import fold_batchnorm
-from radfusion.networks.sources import WEIGHTS, WeightsSource
+from radfusion.networks.sources import Pretrained
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["FrozenNetwork", "compute_features", "unusable", "versions", "weights_hash"]
 
-FrozenNetwork = tuple[str, Path | None, str, Literal["cpu", "cuda"]]
+FrozenNetwork = tuple[Pretrained, str, Literal["cpu", "cuda"]]
 
 
 def compute_features(pixels: NDArray[np.float32], network: FrozenNetwork, batch_size: int) -> NDArray[np.float32]:
@@ -36,7 +36,7 @@ def compute_features(pixels: NDArray[np.float32], network: FrozenNetwork, batch_
     pixels : (n, 3, size, size) array of float32
         As the weights source expects them.
     network : tuple
-        Name of the weights source, its file, the layer, the device.
+        Weights with their network, the layer, the device.
     batch_size : int
         Images that are computed together.
 
@@ -46,25 +46,26 @@ def compute_features(pixels: NDArray[np.float32], network: FrozenNetwork, batch_
     """
     import torch
 
-    source, file, layer, device = network
-    frozen = _frozen_network(source, file, _stamp(file), layer=layer, device=device)
+    chosen, layer, device = network
+    frozen = _frozen_network(chosen, _stamp(chosen.file), layer=layer, device=device)
     batches = []
     with repeatable(), torch.inference_mode():
         for start in range(0, len(pixels), batch_size):
-            chosen = np.minimum(np.arange(start, start + batch_size), len(pixels) - 1)
-            batch = torch.from_numpy(pixels[chosen]).to(device, memory_format=torch.channels_last)
+            rows = np.minimum(np.arange(start, start + batch_size), len(pixels) - 1)
+            batch = torch.from_numpy(pixels[rows]).to(device, memory_format=torch.channels_last)
             batches.append(frozen(batch).cpu().numpy()[: len(pixels) - start])
     return np.concatenate(batches)
 
 
-def weights_hash(source: WeightsSource, file: Path | None) -> str:
+def weights_hash(chosen: Pretrained) -> str:
     """SHA-256 of a source's file, or the seed of drawn weights in words."""
-    return f"drawn with seed {source.seed}" if file is None else _file_hash(file, _stamp(file))
+    file = chosen.file
+    return f"drawn with seed {chosen.source.seed}" if file is None else _file_hash(file, _stamp(file))
 
 
-def unusable(source: WeightsSource, file: Path | None) -> str | None:
+def unusable(chosen: Pretrained) -> str | None:
     """Why a network cannot be had from a source's file here, or None; the file is read and proved once per process."""
-    return missing_packages() or (None if file is None else _refusal(source, file, _stamp(file)))
+    return missing_packages() or (None if chosen.file is None else _refusal(chosen, _stamp(chosen.file)))
 
 
 def versions() -> dict[str, str]:
@@ -89,9 +90,9 @@ def _file_hash(file: Path, _stamp: tuple[int, int]) -> str:
 
 
 @lru_cache(maxsize=16)
-def _refusal(source: WeightsSource, file: Path, _stamp: tuple[int, int]) -> str | None:
+def _refusal(chosen: Pretrained, _stamp: tuple[int, int]) -> str | None:
     try:
-        read_checkpoint(source, file)
+        read_checkpoint(chosen)
     except WeightsError as error:
         return str(error)
     return None
@@ -99,11 +100,11 @@ def _refusal(source: WeightsSource, file: Path, _stamp: tuple[int, int]) -> str 
 
 @lru_cache(maxsize=4)
 def _frozen_network(
-    source: str, file: Path | None, _stamp: tuple[int, int], *, layer: str, device: Literal["cpu", "cuda"]
+    chosen: Pretrained, _stamp: tuple[int, int], *, layer: str, device: Literal["cpu", "cuda"]
 ) -> nn.Sequential:
     import torch
 
-    network = fold_batchnorm(load_backbone(WEIGHTS[source], file, layer))
+    network = fold_batchnorm(load_backbone(chosen, layer))
     network.to(device)
     network.to(memory_format=torch.channels_last)
     return network

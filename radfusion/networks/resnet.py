@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from radfusion.networks.architectures import NETWORKS
 from radfusion.networks.devices import require_packages
-from radfusion.networks.sources import WeightsSource
+from radfusion.networks.sources import Pretrained
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,7 +17,7 @@ __all__ = ["draw_resnet50", "empty_resnet50", "fold_batchnorm", "take_layer"]
 _STEM = ("conv1", "bn1", "relu", "maxpool")
 
 
-def empty_resnet50(source: WeightsSource) -> nn.Sequential:
+def empty_resnet50(chosen: Pretrained) -> nn.Sequential:
     """ResNet-50 of a source's variant, without head and without storage: names and shapes for a strict load.
 
     Returns
@@ -28,20 +29,20 @@ def empty_resnet50(source: WeightsSource) -> nn.Sequential:
     import torch
 
     with torch.device("meta"):
-        return _stages(source)
+        return _stages(chosen)
 
 
-def draw_resnet50(source: WeightsSource) -> nn.Sequential:
+def draw_resnet50(chosen: Pretrained) -> nn.Sequential:
     """ResNet-50 with weights drawn as torchvision draws them, always the same for a seed."""
     require_packages()
     import torch
 
-    if source.seed is None:
-        raise ValueError(f"{source.name} is read from a file, not drawn")
+    if chosen.source.seed is None:
+        raise ValueError(f"{chosen.source.name} is read from a file, not drawn")
     state = torch.get_rng_state()
-    torch.default_generator.manual_seed(source.seed)
+    torch.default_generator.manual_seed(chosen.source.seed)
     try:
-        return _stages(source)
+        return _stages(chosen)
     finally:
         torch.set_rng_state(state)
 
@@ -78,16 +79,17 @@ def fold_batchnorm(network: nn.Sequential) -> nn.Sequential:
     return network
 
 
-def _stages(source: WeightsSource) -> nn.Sequential:
+def _stages(chosen: Pretrained) -> nn.Sequential:
     from torch import nn
     from torchvision.models import resnet50
 
-    network = resnet50(weights=None)
-    stages = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in (*_STEM, *source.layers)))
-    if source.stem == "ceil":
+    network, source = resnet50(weights=None), chosen.source
+    layers = NETWORKS[chosen.network].layers_to(source.deepest)
+    stages = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in (*_STEM, *layers)))
+    if source.graph.stem == "ceil":
         stages.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=0, ceil_mode=True)
-    if source.stride == "v1":
-        for name in source.layers[1:]:
+    if source.graph.stride == "v1":
+        for name in layers[1:]:
             first = getattr(stages, name)[0]
             first.conv1.stride, first.conv2.stride = (2, 2), (1, 1)
     return stages.eval()

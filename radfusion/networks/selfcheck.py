@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from radfusion.networks.backbones import load_backbone
 from radfusion.networks.devices import repeatable
-from radfusion.networks.sources import WeightsSource
+from radfusion.networks.sources import Pretrained
 
 __all__ = ["batchnorm_distance"]
 
 
-def batchnorm_distance(pixels: NDArray[np.float32], source: WeightsSource, file: Path) -> float:
+def batchnorm_distance(pixels: NDArray[np.float32], chosen: Pretrained) -> float:
     r"""How far the statistics of some images lie from those stored with the weights.
 
     Each batch normalisation stores mean and variance per channel of what entered it in training. The distance is
@@ -26,10 +24,8 @@ def batchnorm_distance(pixels: NDArray[np.float32], source: WeightsSource, file:
     ----------
     pixels : (n, 3, size, size) array of float32
         As the network would see them; about 30 images are enough.
-    source : WeightsSource
+    chosen : Pretrained
         Weights with learned statistics.
-    file : path
-        Their file.
 
     Returns
     -------
@@ -39,7 +35,7 @@ def batchnorm_distance(pixels: NDArray[np.float32], source: WeightsSource, file:
     import torch
     from torch import nn
 
-    network = load_backbone(source, file)
+    network = load_backbone(chosen)
     distances: list[torch.Tensor] = []
 
     def measure(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:

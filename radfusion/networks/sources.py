@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from radfusion.core.registry import Registry
 
-__all__ = ["LAYERS", "WEIGHTS", "InputFormat", "WeightsSource"]
-
-#: Stages of a ResNet and the number of features after average pooling.
-LAYERS = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
+__all__ = ["WEIGHTS", "Graph", "InputFormat", "Pretrained", "WeightsFile", "WeightsSource"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,56 @@ class InputFormat:
 
 
 @dataclass(frozen=True)
+class Graph:
+    """Which variant of a network the weights were learned in: equal tensors, another function.
+
+    Attributes
+    ----------
+    stride : {"v1", "v1.5"}
+        A stage halves its grid in its first 1x1 convolution (v1: Caffe, Keras) or in the 3x3 one (v1.5: torchvision).
+    stem : {"padded", "ceil"}
+        Max pooling after the first convolution: padded by 1 (torchvision), or unpadded with partial windows (Caffe).
+    epsilon : float
+        Added to the variance in batch normalisation.
+    """
+
+    stride: Literal["v1", "v1.5"] = "v1.5"
+    stem: Literal["padded", "ceil"] = "padded"
+    epsilon: float = 1e-5
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One public form of the weights of one network.
+
+    Attributes
+    ----------
+    name : str
+        Name of the file as its publisher gave it.
+    layout : str
+        How tensors are named and stored, a name of :data:`radfusion.networks.checkpoints.LAYOUTS`.
+    network : str
+        Name of the network, see :data:`radfusion.networks.architectures.NETWORKS`.
+    url : str or None
+        Public address, or None when the user brings the file.
+    size : int or None
+        Bytes of the file, where known.
+    sha256 : tuple of str
+        Hashes that the file is known by: 64 hexadecimal digits, or the leading ones where no more are published.
+    hash_required : bool
+        Refuse a file of another hash. False where the publisher states no hash: an unknown one is then told aloud.
+    """
+
+    name: str
+    layout: str
+    network: str = "resnet50"
+    url: str | None = None
+    size: int | None = None
+    sha256: tuple[str, ...] = ()
+    hash_required: bool = False
+
+
+@dataclass(frozen=True)
 class WeightsSource:
     """One entry of the table of pretrained weights.
 
@@ -41,70 +89,78 @@ class WeightsSource:
     ----------
     name, title : str
         Name in study files, and words for the report.
-    file_name : str or None
-        Name of the file as its publisher gave it; None for weights that are drawn, not read.
-    url : str or None
-        Public address, or None when the user brings the file (`obtain` says from where).
-    size : int or None
-        Bytes of the file, where known.
-    sha256 : tuple of str
-        Accepted hashes of the file, 64 hexadecimal digits each.
-    hash_required : bool
-        Refuse a file of another hash. False where the publisher states no hash: an unknown one is then told aloud.
-    layout : {"torchvision", "backbone", "drawn"}
-        Names of the tensors: torchvision's, ``backbone.{0,1,4,5,6,7}.*`` without head, or no file.
+    files : tuple of WeightsFile
+        Public files, for each network its forms with the preferred one first; empty for weights that are drawn, and
+        where the user names the file.
     input : InputFormat
         What the network expects at its input.
-    stride : {"v1", "v1.5"}
-        A stage halves its grid in its first 1x1 convolution (v1: Caffe, Keras) or in the 3x3 one (v1.5: torchvision).
-    stem : {"padded", "ceil"}
-        Max pooling after the first convolution: padded by 1 (torchvision), or unpadded with partial windows (Caffe).
-    deepest : str
-        Last stage that the file holds.
     modalities : tuple of str
         Kinds of image that the weights were learned from.
     licence, reference, obtain : str
         Terms of use, publication, and how to get the file.
+    graph : Graph
+        Variant of the network.
+    deepest : str or None
+        Last stage that the files hold, where it is not the network's.
     seed : int or None
         Seed of drawn weights.
     """
 
     name: str
     title: str
-    file_name: str | None
-    url: str | None
-    size: int | None
-    sha256: tuple[str, ...]
-    hash_required: bool
-    layout: Literal["torchvision", "backbone", "drawn"]
+    files: tuple[WeightsFile, ...]
     input: InputFormat
-    stride: Literal["v1", "v1.5"]
-    stem: Literal["padded", "ceil"]
-    deepest: str
     modalities: tuple[str, ...]
     licence: str
     reference: str
     obtain: str
+    graph: Graph = Graph()
+    deepest: str | None = None
     seed: int | None = None
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        """Stages that features can be taken from, the deepest last."""
-        names = list(LAYERS)
-        return tuple(names[: names.index(self.deepest) + 1])
+    def drawn(self) -> bool:
+        """Whether the weights are drawn from a seed, not read."""
+        return self.seed is not None
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Networks that there are files for; empty where every network can be had."""
+        return tuple(dict.fromkeys(file.network for file in self.files))
+
+    def files_of(self, network: str) -> tuple[WeightsFile, ...]:
+        """Forms of one network's file, the preferred one first."""
+        return tuple(file for file in self.files if file.network == network)
 
     def facts(self) -> dict[str, Any]:
-        """What a report says of the source; ``sha256`` is the hash that its file is known by, or None."""
+        """What a report says of the source."""
         return {
             "name": self.name,
             "title": self.title,
-            "file_name": self.file_name,
-            "sha256": self.sha256[0] if self.sha256 else None,
             "modalities": list(self.modalities),
-            "stride": self.stride,
+            "stride": self.graph.stride,
             "licence": self.licence,
             "reference": self.reference,
         }
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A network with weights of a source, as a study chose them.
+
+    Attributes
+    ----------
+    source : WeightsSource
+        Where the weights come from; for a file of the user's own, what is known of it.
+    network : str
+        Name of the network.
+    file : pathlib.Path or None
+        File that the weights are read from; None for drawn weights.
+    """
+
+    source: WeightsSource
+    network: str = "resnet50"
+    file: Path | None = None
 
 
 WEIGHTS: Registry[WeightsSource] = Registry("weights source")
@@ -119,16 +175,17 @@ for _source in (
     WeightsSource(
         name="imagenet",
         title="ImageNet (torchvision IMAGENET1K_V1)",
-        file_name="resnet50-0676ba61.pth",
-        url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
-        size=102_530_333,
-        sha256=("0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",),
-        hash_required=True,
-        layout="torchvision",
+        files=(
+            WeightsFile(
+                name="resnet50-0676ba61.pth",
+                layout="torchvision",
+                url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
+                size=102_530_333,
+                sha256=("0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",),
+                hash_required=True,
+            ),
+        ),
         input=_TORCHVISION_INPUT,
-        stride="v1.5",
-        stem="padded",
-        deepest="layer4",
         modalities=_PHOTOGRAPHS,
         licence=_TORCHVISION_TERMS,
         reference=_RESNET,
@@ -137,16 +194,17 @@ for _source in (
     WeightsSource(
         name="imagenet-v2",
         title="ImageNet (torchvision IMAGENET1K_V2)",
-        file_name="resnet50-11ad3fa6.pth",
-        url="https://download.pytorch.org/models/resnet50-11ad3fa6.pth",
-        size=102_540_417,
-        sha256=("11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca",),
-        hash_required=True,
-        layout="torchvision",
+        files=(
+            WeightsFile(
+                name="resnet50-11ad3fa6.pth",
+                layout="torchvision",
+                url="https://download.pytorch.org/models/resnet50-11ad3fa6.pth",
+                size=102_540_417,
+                sha256=("11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca",),
+                hash_required=True,
+            ),
+        ),
         input=_TORCHVISION_INPUT,
-        stride="v1.5",
-        stem="padded",
-        deepest="layer4",
         modalities=_PHOTOGRAPHS,
         licence=_TORCHVISION_TERMS,
         reference=_RESNET,
@@ -155,34 +213,35 @@ for _source in (
     WeightsSource(
         name="imagenet-caffe",
         title="ImageNet (He et al., Caffe ResNet-50), stem to layer3",
-        file_name="resnet50_caffe_imagenet_stem_layer1-3.pt",
-        url=None,
-        size=34_380_587,
-        sha256=("a46c8ec9c6722ac1d382693005ebd0f4289105c0f030076fecd0d8319d976e1f",),
-        hash_required=True,
-        layout="torchvision",
+        files=(
+            WeightsFile(
+                name="resnet50_caffe_imagenet_stem_layer1-3.pt",
+                layout="torchvision",
+                size=34_380_587,
+                sha256=("a46c8ec9c6722ac1d382693005ebd0f4289105c0f030076fecd0d8319d976e1f",),
+                hash_required=True,
+            ),
+        ),
         input=InputFormat(255.0, "BGR", (103.06, 115.90, 123.15), (1.0, 1.0, 1.0)),
-        stride="v1",
-        stem="ceil",
-        deepest="layer3",
         modalities=_PHOTOGRAPHS,
         licence="MIT (KaimingHe/deep-residual-networks)",
         reference=_RESNET,
         obtain="convert the stem and layer1 to layer3 of the authors' ResNet-50 to torchvision's names",
+        graph=Graph(stride="v1", stem="ceil"),
+        deepest="layer3",
     ),
     WeightsSource(
         name="radimagenet",
         title="RadImageNet (PyTorch lineage)",
-        file_name="ResNet50.pt",
-        url=None,
-        size=None,
-        sha256=("08629f7e7bd3e29b8ee9522ca3f65ce4d010a7ddf74f0ea3c7e3f3d0bbab0734",),
-        hash_required=False,
-        layout="backbone",
+        files=(
+            WeightsFile(
+                name="ResNet50.pt",
+                layout="backbone",
+                sha256=("08629f7e7bd3e29b8ee9522ca3f65ce4d010a7ddf74f0ea3c7e3f3d0bbab0734",),
+                hash_required=False,
+            ),
+        ),
         input=InputFormat(1.0, "RGB", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-        stride="v1.5",
-        stem="padded",
-        deepest="layer4",
         modalities=("CT", "MR", "US"),
         licence="not stated for the weights (code MIT, dataset card CC BY 4.0)",
         reference="Mei X, et al. RadImageNet. Radiol Artif Intell 2022;4(5):e210315. doi:10.1148/ryai.210315",
@@ -191,16 +250,8 @@ for _source in (
     WeightsSource(
         name="random",
         title="random weights (control, nothing learned)",
-        file_name=None,
-        url=None,
-        size=None,
-        sha256=(),
-        hash_required=False,
-        layout="drawn",
+        files=(),
         input=_TORCHVISION_INPUT,
-        stride="v1.5",
-        stem="padded",
-        deepest="layer4",
         modalities=(),
         licence="none needed",
         reference="He K, et al. Delving deep into rectifiers. ICCV 2015. doi:10.1109/ICCV.2015.123",

@@ -15,11 +15,12 @@ from radfusion.errors import WeightsError
 from radfusion.execution.cache import default_cache_folder, write_atomically
 from radfusion.execution.progress import Progress
 from radfusion.networks.checkpoints import read_checkpoint
-from radfusion.networks.sources import WEIGHTS, InputFormat, WeightsSource
+from radfusion.networks.sources import WEIGHTS, InputFormat, Pretrained, WeightsFile, WeightsSource
 
 __all__ = [
     "WEIGHTS",
     "InputFormat",
+    "Pretrained",
     "WeightsSource",
     "default_weights_folder",
     "fetch_weights",
@@ -36,7 +37,7 @@ def default_weights_folder() -> Path:
     return default_cache_folder() / "weights"
 
 
-def find_weights(source: WeightsSource, file: Path | None = None) -> Path | None:
+def find_weights(source: WeightsSource, network: str = "resnet50", file: Path | None = None) -> Path | None:
     """File of a source: the one that the study names, else from ``$RADFUSION_WEIGHTS``, else the fetched or imported.
 
     Returns
@@ -49,7 +50,7 @@ def find_weights(source: WeightsSource, file: Path | None = None) -> Path | None
     WeightsError
         When the study names a file that is not there, or names one for a source that needs none.
     """
-    if source.file_name is None:
+    if source.drawn:
         if file is not None:
             raise WeightsError(f"weights {source.name!r} are drawn, not read: leave out the file {file}")
         return None
@@ -59,11 +60,12 @@ def find_weights(source: WeightsSource, file: Path | None = None) -> Path | None
         return file
     own = os.environ.get("RADFUSION_WEIGHTS")
     folders = [Path(own)] if own else []
-    places = [folder / source.file_name for folder in [*folders, default_weights_folder()]]
+    names = [form.name for form in source.files_of(network)]
+    places = [folder / name for folder in [*folders, default_weights_folder()] for name in names]
     return next((place for place in places if place.is_file()), None)
 
 
-def verify_weights(source: WeightsSource, file: Path) -> dict[str, Any]:
+def verify_weights(source: WeightsSource, file: Path, network: str = "resnet50") -> dict[str, Any]:
     """Prove that a file is what its source promises.
 
     Returns
@@ -77,10 +79,12 @@ def verify_weights(source: WeightsSource, file: Path) -> dict[str, Any]:
         When it is not; says what it is instead.
     """
     _needs_file(source)
-    return dict(read_checkpoint(source, file).facts)
+    return dict(read_checkpoint(Pretrained(source, network, file)).facts)
 
 
-def import_weights(source: WeightsSource, file: Path, *, progress: Progress | None = None) -> Path:
+def import_weights(
+    source: WeightsSource, file: Path, network: str = "resnet50", *, progress: Progress | None = None
+) -> Path:
     """Verify a file that the user brings and copy it to where it is found from now on.
 
     Raises
@@ -88,18 +92,21 @@ def import_weights(source: WeightsSource, file: Path, *, progress: Progress | No
     WeightsError
         When the file is not what its source promises; nothing is copied then.
     """
-    facts = verify_weights(source, file)
+    facts = verify_weights(source, file, network)
     if progress is not None and not facts["hash_known"]:
         progress.say(
             f"weights {source.name!r}: all {facts['tensors']} tensors are in place, but SHA-256 {facts['sha256']} is "
             f"not one that {source.title} is known by; the hash goes into every report"
         )
-    target = _target(source)
+    form = source.files_of(network)[0]
+    target = _target(form)
     write_atomically(target, file.read_bytes())
     return target
 
 
-def fetch_weights(source: WeightsSource, *, progress: Progress | None = None, timeout: float = 20.0) -> Path:
+def fetch_weights(
+    source: WeightsSource, network: str = "resnet50", *, progress: Progress | None = None, timeout: float = 20.0
+) -> Path:
     """Download a source's file from its public address, unless a good copy is there already.
 
     Parameters
@@ -117,16 +124,17 @@ def fetch_weights(source: WeightsSource, *, progress: Progress | None = None, ti
         When the source has no address, the network fails, or what arrives has another hash; nothing is left behind.
     """
     _needs_file(source)
-    target = _target(source)
-    if source.url is None:
+    form = source.files_of(network)[0]
+    target = _target(form)
+    if form.url is None:
         raise WeightsError(
             f"weights {source.name!r} cannot be fetched: {source.obtain}; then "
-            f"`radfusion weights import {source.name} {source.file_name}`"
+            f"`radfusion weights import {source.name} {form.name}`"
         )
-    if target.is_file() and file_hash(target) in source.sha256:
+    if target.is_file() and file_hash(target) in form.sha256:
         return target
     listener = progress or Progress()
-    listener.say(f"fetching weights {source.name!r}: {(source.size or 0) / 1e6:.1f} MB from {source.url}")
+    listener.say(f"fetching weights {source.name!r}: {(form.size or 0) / 1e6:.1f} MB from {form.url}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -134,7 +142,7 @@ def fetch_weights(source: WeightsSource, *, progress: Progress | None = None, ti
         raise WeightsError(f"weights {source.name!r}: nothing can be kept in the cache: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            _download(source, file, timeout=timeout, progress=listener)
+            _download(source, form, file, timeout=timeout, progress=listener)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
     finally:
@@ -143,19 +151,19 @@ def fetch_weights(source: WeightsSource, *, progress: Progress | None = None, ti
 
 
 def _needs_file(source: WeightsSource) -> None:
-    if source.file_name is None:
+    if source.drawn:
         raise WeightsError(f"weights {source.name!r} are drawn with a fixed seed: there is no file")
 
 
-def _target(source: WeightsSource) -> Path:
-    return default_weights_folder() / str(source.file_name)
+def _target(form: WeightsFile) -> Path:
+    return default_weights_folder() / form.name
 
 
-def _download(source: WeightsSource, file: IO[bytes], *, timeout: float, progress: Progress) -> None:
+def _download(source: WeightsSource, form: WeightsFile, file: IO[bytes], *, timeout: float, progress: Progress) -> None:
     digest, received = hashlib.sha256(), 0
-    progress.start(f"fetch {source.name}", -(-(source.size or 0) // _BLOCK))
+    progress.start(f"fetch {source.name}", -(-(form.size or 0) // _BLOCK))
     try:
-        with urllib.request.urlopen(str(source.url), timeout=timeout) as answer:
+        with urllib.request.urlopen(str(form.url), timeout=timeout) as answer:
             while block := answer.read(_BLOCK):
                 file.write(block)
                 digest.update(block)
@@ -163,14 +171,14 @@ def _download(source: WeightsSource, file: IO[bytes], *, timeout: float, progres
                 progress.advance()
     except (OSError, http.client.HTTPException) as error:
         raise WeightsError(
-            f"weights {source.name!r}: {source.url} could not be fetched ({getattr(error, 'reason', error)}). "
-            f"Without a network, bring the file: `radfusion weights import {source.name} {source.file_name}`, or put "
+            f"weights {source.name!r}: {form.url} could not be fetched ({getattr(error, 'reason', error)}). "
+            f"Without a network, bring the file: `radfusion weights import {source.name} {form.name}`, or put "
             "it into the folder that RADFUSION_WEIGHTS names"
         ) from error
-    if digest.hexdigest() not in source.sha256:
+    if digest.hexdigest() not in form.sha256:
         raise WeightsError(
-            f"weights {source.name!r}: {received:,} of {source.size or 0:,} bytes came from {source.url} with SHA-256 "
-            f"{digest.hexdigest()}, not {' or '.join(source.sha256)}; nothing was kept. Try again, or bring the file: "
-            f"`radfusion weights import {source.name} {source.file_name}`"
+            f"weights {source.name!r}: {received:,} of {form.size or 0:,} bytes came from {form.url} with SHA-256 "
+            f"{digest.hexdigest()}, not {' or '.join(form.sha256)}; nothing was kept. Try again, or bring the file: "
+            f"`radfusion weights import {source.name} {form.name}`"
         )
     progress.finish(f"{received / 1e6:.1f} MB, SHA-256 as published")

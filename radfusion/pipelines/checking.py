@@ -206,7 +206,7 @@ def _deep(study: Study, extractor: Deep, missing: dict[str, str]) -> None:
     reason = study.at_hand(extractor).unavailable()
     if reason and extractor.file is not None:
         raise WeightsError(f"{study.file}: features.deep: {reason}")
-    if reason and not WEIGHTS[extractor.weights].url:
+    if reason and not any(form.url for form in WEIGHTS[extractor.weights].files):
         missing[extractor.source] = reason
     if extractor.device == "cuda":
         choose_device("cuda")

@@ -165,7 +165,7 @@ def available_extractors(
 
 def _fetched(extractor: Deep, reason: str, progress: Progress) -> str | None:
     source = WEIGHTS[extractor.weights]
-    if not source.url:
+    if not any(form.url for form in source.files):
         return reason
     try:
         fetch_weights(source, progress=progress)

@@ -13,7 +13,7 @@ from radfusion.extraction.extractors.deep import Deep
 from radfusion.networks.health import feature_health
 from radfusion.networks.preprocessing import crop_roi, network_input
 from radfusion.networks.selfcheck import batchnorm_distance
-from radfusion.networks.weights import WEIGHTS
+from radfusion.networks.weights import WEIGHTS, Pretrained
 
 QUICK = Deep(weights="random", layer="layer1", size=64, batch_size=4, device="cpu")
 
@@ -73,7 +73,10 @@ def test_the_right_input_is_nearest_to_the_numbers_of_training(real, films, weig
     grey = np.stack([crop_roi(film, real.crop_settings).grey for film in films[:4]])
     formats = {name: WEIGHTS[name].input for name in ("imagenet-caffe", "imagenet", "radimagenet")}
     source = WEIGHTS["imagenet-caffe"]
-    distance = {name: batchnorm_distance(network_input(grey, each), source, weights) for name, each in formats.items()}
+    distance = {
+        name: batchnorm_distance(network_input(grey, each), Pretrained(source, file=weights))
+        for name, each in formats.items()
+    }
     assert distance["imagenet-caffe"] < 0.7 * min(distance["imagenet"], distance["radimagenet"])
 
 

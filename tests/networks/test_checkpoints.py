@@ -6,7 +6,7 @@ import torch
 
 from radfusion.errors import WeightsError
 from radfusion.networks.checkpoints import read_checkpoint
-from radfusion.networks.weights import WEIGHTS, verify_weights
+from radfusion.networks.weights import WEIGHTS, Pretrained, verify_weights
 
 RADIMAGENET, IMAGENET = WEIGHTS["radimagenet"], WEIGHTS["imagenet"]
 
@@ -43,14 +43,14 @@ def test_torchvision_files_come_with_a_head(save, names, known_as):
 def test_files_of_before_2018_lack_the_batch_counters(save, names, known_as):
     old = {name: value for name, value in names.items() if not name.endswith("num_batches_tracked")}
     path = save(old, _use_new_zipfile_serialization=False)
-    checkpoint = read_checkpoint(known_as("imagenet", path), path)
+    checkpoint = read_checkpoint(Pretrained(known_as("imagenet", path), file=path))
     assert checkpoint.facts["tensors"] == 267
     assert checkpoint.tensors["layer4.2.bn3.num_batches_tracked"] == 0
 
 
 def test_half_precision_is_computed_in_single(save, backbone_names):
     half = {name: value.half() if value.is_floating_point() else value for name, value in backbone_names.items()}
-    tensors = read_checkpoint(RADIMAGENET, save(half)).tensors.values()
+    tensors = read_checkpoint(Pretrained(RADIMAGENET, file=save(half))).tensors.values()
     assert {tensor.dtype for tensor in tensors} == {torch.float32, torch.int64}
 
 

@@ -12,10 +12,11 @@ from pydantic import Field, field_validator, model_validator
 from radfusion.core.scan import Scan
 from radfusion.errors import CaseError, WeightsError
 from radfusion.extraction.extractors.base import Extractor
+from radfusion.networks.architectures import NETWORKS
 from radfusion.networks.devices import Device, choose_device
 from radfusion.networks.inference import compute_features, unusable, versions, weights_hash
 from radfusion.networks.preprocessing import CropSettings, crop_roi, network_input
-from radfusion.networks.weights import WEIGHTS, WeightsSource, find_weights
+from radfusion.networks.weights import WEIGHTS, Pretrained, WeightsSource, find_weights
 
 __all__ = ["Deep"]
 
@@ -72,7 +73,7 @@ class Deep(Extractor):
 
     @model_validator(mode="after")
     def _has_layer(self) -> Self:
-        layers = WEIGHTS[self.weights].layers
+        layers = NETWORKS["resnet50"].layers_to(WEIGHTS[self.weights].deepest)
         if self.layer is not None and self.layer not in layers:
             raise ValueError(f"weights {self.weights!r} have no {self.layer!r}; allowed: {', '.join(layers)}")
         return self
@@ -95,7 +96,7 @@ class Deep(Extractor):
     @property
     def layer_name(self) -> str:
         """Stage that features are taken from."""
-        return self.layer or self.weights_source.deepest
+        return self.layer or NETWORKS["resnet50"].layers_to(self.weights_source.deepest)[-1]
 
     @property
     def crop_settings(self) -> CropSettings:
@@ -105,7 +106,7 @@ class Deep(Extractor):
     def unavailable(self) -> str | None:
         """Why weights or packages are absent or unfit here and what to do, or None. Downloads nothing."""
         try:
-            return unusable(self.weights_source, self._file())
+            return unusable(self.pretrained())
         except WeightsError as error:
             return str(error)
 
@@ -117,14 +118,14 @@ class Deep(Extractor):
         WeightsError
             When the weights are absent.
         """
-        file = self._file()
+        chosen = self.pretrained()
         expected = self.weights_source.input
         return {
             "kind": self.kind,
             "revision": 1,
             "network": "resnet50",
             "weights": self.weights,
-            "weights_sha256": weights_hash(self.weights_source, file),
+            "weights_sha256": weights_hash(chosen),
             "layer": self.layer_name,
             "pooling": "average",
             "crop": self.crop_settings.model_dump(),
@@ -151,7 +152,7 @@ class Deep(Extractor):
         if not scans:
             return []
         grey = np.stack([crop_roi(scan, self.crop_settings).grey for scan in scans])
-        network = (self.weights, self._file(), self.layer_name, choose_device(self.device))
+        network = (self.pretrained(), self.layer_name, choose_device(self.device))
         features = compute_features(network_input(grey, self.weights_source.input), network, self.batch_size)
         names = [f"{self.layer_name}_pool_{index:04d}" for index in range(features.shape[1])]
         if not np.isfinite(features).all():
@@ -161,19 +162,27 @@ class Deep(Extractor):
 
     def weights_facts(self) -> dict[str, Any]:
         """What a report says of the weights, with the hash of the file that was read."""
-        return {**self.weights_source.facts(), "sha256": weights_hash(self.weights_source, self._file())}
+        return {**self.weights_source.facts(), "sha256": weights_hash(self.pretrained())}
 
     def describe(self, scan: Scan) -> dict[str, Any]:
         """What the network is shown of a scan: box, slice, window and where the window comes from."""
         return crop_roi(scan, self.crop_settings).facts
 
-    def _file(self) -> Path | None:
+    def pretrained(self) -> Pretrained:
+        """Weights, network and file.
+
+        Raises
+        ------
+        WeightsError
+            When the file is nowhere; says what to do.
+        """
         source = self.weights_source
-        file = find_weights(source, self.file)
-        if file is None and source.file_name is not None:
+        file = find_weights(source, file=self.file)
+        if file is None and not source.drawn:
+            form = source.files_of("resnet50")[0]
             raise WeightsError(
-                f"weights {source.name!r} ({source.file_name}) are not here: {source.obtain.format(name=source.name)}"
-                f"{'' if source.url else f', then `radfusion weights import {source.name} {source.file_name}`'}; "
+                f"weights {source.name!r} ({form.name}) are not here: {source.obtain.format(name=source.name)}"
+                f"{'' if form.url else f', then `radfusion weights import {source.name} {form.name}`'}; "
                 "or name the file in the study, or its folder in RADFUSION_WEIGHTS"
             )
-        return file
+        return Pretrained(source, "resnet50", file)
