@@ -29,6 +29,8 @@ from radfusion.imaging.settings import ImagingSettings
 
 __all__ = ["Extraction", "extract", "extract_batch"]
 
+#: Batches per worker that may wait to be shown to a network.
+AHEAD = 8
 _UNTOLD = "these cases give no such feature"
 
 
@@ -207,7 +209,7 @@ def _outcomes(
     batches: Sequence[tuple[CaseFiles, ...]], extractor: Extractor, *, imaging: ImagingSettings, executor: Executor
 ) -> Iterator[tuple[tuple[CaseFiles, ...], Outcome[list[Extracted]]]]:
     tasks = [Extraction(extractor, imaging, batch) for batch in batches]
-    return zip(batches, executor.map(extract_batch, tasks), strict=True) if tasks else iter(())
+    return zip(batches, executor.map(extract_batch, tasks, ahead=AHEAD), strict=True) if tasks else iter(())
 
 
 def _table(files: Sequence[CaseFiles], done: Mapping[str, Extracted], extractor: Extractor) -> FeatureTable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,10 @@ def refuse(number: int) -> int:
     raise ValueError(f"no {number}")
 
 
+def touch(path: Path) -> None:
+    path.touch()
+
+
 def threads(_: int) -> str:
     return os.environ["OMP_NUM_THREADS"]
 
@@ -44,6 +49,15 @@ def test_outcomes_keep_the_order_of_the_tasks(name: str) -> None:
 def test_what_a_function_raises_reaches_the_caller(name: str) -> None:
     with pytest.raises(ValueError, match="no 5"):
         list(executor_named(name, 1).map(refuse, [5]))
+
+
+@pytest.mark.parametrize("name", list(EXECUTORS))
+def test_outcomes_that_nobody_takes_do_not_pile_up(name: str, tmp_path: Path) -> None:
+    outcomes = executor_named(name, 2).map(touch, [tmp_path / str(number) for number in range(9)], ahead=2)
+    assert [next(outcomes).error for _ in range(3)] == [None] * 3
+    assert len(list(tmp_path.iterdir())) <= 3 + 2 * 2
+    assert [outcome.error for outcome in outcomes] == [None] * 6
+    assert len(list(tmp_path.iterdir())) == 9
 
 
 def test_a_killed_worker_costs_its_own_task_only() -> None:

@@ -40,7 +40,12 @@ class Executor(ABC):
 
     @abstractmethod
     def map(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task], *, timeout: float | None = None
+        self,
+        function: Callable[[Task], Result],
+        tasks: Sequence[Task],
+        *,
+        timeout: float | None = None,
+        ahead: int | None = None,
     ) -> Iterator[Outcome[Result]]:
         """Yield the outcomes in the order of the tasks, each as soon as it and all before it are there.
 
@@ -52,6 +57,9 @@ class Executor(ABC):
             Plain data.
         timeout : float, optional
             Seconds that one task may take; over it the outcome is an error.
+        ahead : int, optional
+            Tasks per worker that may be begun before an outcome is taken, so that large outcomes do not pile up; all of
+            them when not given.
 
         Raises
         ------

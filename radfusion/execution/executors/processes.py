@@ -5,7 +5,9 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -36,16 +38,24 @@ class Processes(Executor):
     """
 
     def map(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task], *, timeout: float | None = None
+        self,
+        function: Callable[[Task], Result],
+        tasks: Sequence[Task],
+        *,
+        timeout: float | None = None,
+        ahead: int | None = None,
     ) -> Iterator[Outcome[Result]]:
         """Yield the outcomes in order; see :meth:`Executor.map`."""
         workers = min(self.workers or available_processors(), max(1, len(tasks)))
         with _one_thread_each(), ProcessPool(workers, context=multiprocessing.get_context("spawn")) as pool:
-            futures = [pool.schedule(function, args=[task], timeout=timeout) for task in tasks]
+            begun = (pool.schedule(function, args=[task], timeout=timeout) for task in tasks)
+            pending = deque(islice(begun, len(tasks) if ahead is None else max(1, ahead) * workers))
             done = False
             try:
-                for future in futures:
-                    yield _outcome(future, timeout)
+                while pending:
+                    outcome = _outcome(pending.popleft(), timeout)
+                    pending.extend(islice(begun, 1))
+                    yield outcome
                 done = True
             finally:
                 if not done:  # interrupted, or a task raised: the others are not waited for

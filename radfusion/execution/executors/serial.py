@@ -29,6 +29,7 @@ class Serial(Executor):
         tasks: Sequence[Task],
         *,
         timeout: float | None = None,  # noqa: ARG002 - nothing can end a task of this process
+        ahead: int | None = None,  # noqa: ARG002 - a task begins when its outcome is taken
     ) -> Iterator[Outcome[Result]]:
         """Yield the outcomes in order; see :meth:`Executor.map`."""
         for task in tasks:
