@@ -39,6 +39,8 @@ ExecutorName = Annotated[str, typer.Option(help="where work runs; see `radfusion
 Workers = Annotated[int | None, typer.Option(min=1, help="number of workers", show_default="processors")]
 CacheFolder = Annotated[Path | None, typer.Option(help="folder of finished work", show_default="the user's cache")]
 Offline = Annotated[bool, typer.Option("--offline", help="never ask the network for weights")]
+WeightsName = Annotated[str, typer.Argument(help="weights source; see `radfusion weights list`", show_default=False)]
+NetworkName = Annotated[str, typer.Option(help="network; see `radfusion names network`")]
 
 
 class TerminalProgress(Progress):
@@ -266,43 +268,50 @@ def schema(what: Annotated[str, typer.Argument(help="study or results")] = "stud
 
 
 @weights_app.command("list")
-def weights_list() -> None:
-    """List the known weights sources and whether they are at hand."""
-    from radfusion.networks.weights import WEIGHTS, find_weights
+def weights_list(name: Annotated[str | None, typer.Argument(help="one source, with all that is known")] = None) -> None:
+    """List the weights sources: networks, what they learned from, licence, at hand or how to get."""
+    from radfusion.networks.catalogue import describe_source, list_sources
 
-    for name, source in WEIGHTS.items().items():
-        found = "built in" if source.drawn else find_weights(source) or "not at hand"
-        print(f"{name}: {source.title} [{found}]")
+    print(describe_source(name) if name else list_sources())
 
 
 @weights_app.command("fetch")
-def weights_fetch(name: Annotated[str, typer.Argument(help="weights source")]) -> None:
-    """Fetch weights that have a public address, checked against their hash."""
+def weights_fetch(name: WeightsName, network: NetworkName = "resnet50") -> None:
+    """Fetch weights that have a public address, checked by hash; goes on where a download broke off."""
     from radfusion.networks.weights import WEIGHTS, fetch_weights
 
-    print(fetch_weights(WEIGHTS[name], progress=TerminalProgress()))
+    print(fetch_weights(WEIGHTS[name], network, progress=TerminalProgress()))
 
 
 @weights_app.command("import")
 def weights_import(
-    name: Annotated[str, typer.Argument(help="weights source")], file: Annotated[Path, typer.Argument(help="the file")]
+    name: WeightsName,
+    file: Annotated[Path, typer.Argument(help="the file, in any form that its publisher gives it")],
+    network: NetworkName = "resnet50",
 ) -> None:
     """Check a weights file that you brought and keep it for later studies."""
     from radfusion.networks.weights import WEIGHTS, import_weights
 
-    print(import_weights(WEIGHTS[name], file, progress=TerminalProgress()))
+    print(import_weights(WEIGHTS[name], file, network, progress=TerminalProgress()))
 
 
 @weights_app.command("verify")
 def weights_verify(
-    name: Annotated[str, typer.Argument(help="weights source")],
-    file: Annotated[Path, typer.Argument(help="the file")],
+    name: WeightsName,
+    file: Annotated[Path | None, typer.Argument(help="the file", show_default="the one at hand")] = None,
+    network: NetworkName = "resnet50",
+    images: Annotated[Path | None, typer.Option(help="self-test on these: a cohort table, or a folder")] = None,
 ) -> None:
     """Say what a weights file holds and whether it is what it claims to be."""
+    from radfusion.networks.catalogue import in_words
     from radfusion.networks.weights import WEIGHTS, verify_weights
 
-    for key, value in verify_weights(WEIGHTS[name], file).items():
-        print(f"{key}: {value}")
+    if not (WEIGHTS[name].drawn and images):
+        print(in_words(verify_weights(WEIGHTS[name], file, network)))
+    if images:
+        from radfusion.pipelines.selftest import verify_on_images
+
+        print(*verify_on_images(WEIGHTS[name], network, file, images=images, progress=TerminalProgress()), sep="\n")
 
 
 def _run(study: Path, out: Path, overrides: list[str], *, progress: Progress, **options: Any) -> None:
@@ -340,7 +349,7 @@ def _print_summary(results: StudyResults) -> None:
         if not source.available:
             print(f"LEFT OUT: weights source {source.name!r}: {source.reason}")
     real = [source for source in results.sources if source.kind == "deep" and source.available]
-    if real and all(source.name == "random" for source in real):
+    if real and all(source.settings.get("weights", source.name) == "random" for source in real):
         print("NO PRETRAINED NETWORK: every deep feature comes from the untrained control 'random'")
     declared = results.study.settings["evaluation"]["primary"]
     if declared and not any(item.role == "primary" and item.p is not None for item in results.comparisons):

@@ -23,6 +23,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from radfusion.cohorts.table import CohortSettings, read_cohort
 from radfusion.core.cohort import Cohort
+from radfusion.core.kinds import StudyKind, with_defaults
 from radfusion.core.registry import nearest
 from radfusion.core.settings import Settings
 from radfusion.errors import StudyError
@@ -30,6 +31,7 @@ from radfusion.evaluation.settings import EvaluationSettings
 from radfusion.extraction.controls import CONTROLS, ControlNames
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.extractors.radiomics import Radiomics
+from radfusion.extraction.grids import Grid, PretrainingSettings, with_untrained
 from radfusion.extraction.robustness import StabilitySettings
 from radfusion.imaging.settings import ImagingSettings
 from radfusion.modelling.settings import ModellingSettings
@@ -43,7 +45,10 @@ class FeatureSettings(Settings):
     """Which features are extracted."""
 
     radiomics: Radiomics | None = Field(Radiomics(), description="PyRadiomics features; null for none")
-    deep: tuple[Deep, ...] = Field((), description="one entry per weights source")
+    grid: Grid | None = Field(
+        None, description="every combination of weights sources, networks and layers, as if each were listed in deep"
+    )
+    deep: tuple[Deep, ...] = Field((), description="one entry per weights source", validate_default=True)
     stability: StabilitySettings = Field(
         StabilitySettings(), description="how unstable features are found, between readers or under perturbations"
     )
@@ -53,14 +58,26 @@ class FeatureSettings(Settings):
         "cohort: " + ", ".join(CONTROLS),
     )
 
+    @field_validator("deep")
+    @classmethod
+    def _with_grid(cls, deep: tuple[Deep, ...], info: ValidationInfo) -> tuple[Deep, ...]:
+        grid = info.data.get("grid")
+        combined = grid.entries() if grid is not None else ()
+        return (*combined, *(entry for entry in deep if entry not in combined))
+
     @model_validator(mode="after")
     def _sources(self) -> Self:
         names = [extractor.source for extractor in self.deep]
         if not names and self.radiomics is None:
             raise ValueError("no feature source: radiomics is null and deep has no entry")
-        twice = [name for name in names if names.count(name) > 1]
+        folded = [name.lower() for name in names]  # names are names of files, which some systems do not tell apart
+        twice = [name for name in names if folded.count(name.lower()) > 1]
         if twice:
-            raise ValueError(f"the weights source {twice[0]!r} has two entries in deep; allowed is one")
+            raise ValueError(
+                f"two entries of deep are named {twice[0]!r}; give one another `name`: it stands in features and arms"
+            )
+        if "radiomics" in folded:
+            raise ValueError("an entry of deep is named 'radiomics', which names the radiomic features; write another")
         return self
 
     def arms(self, fusion: tuple[str, ...]) -> tuple[str, ...]:
@@ -92,7 +109,7 @@ class Statements(Settings):
 
 
 class Study(Settings):
-    """A fusion study as its file describes it.
+    """A study as its file describes it.
 
     Examples
     --------
@@ -105,16 +122,51 @@ class Study(Settings):
     radfusion.errors.StudyError: study.yaml:4: modeling: unknown key; did you mean 'modelling'? ...
     """
 
-    kind: Literal["fusion"] = Field("fusion", description="kind of study")
+    kind: StudyKind = Field("fusion", description="kind of study")
     title: str = Field(min_length=1)
     seed: int = Field(20240328, ge=0, lt=2**31, description="seed of every random step")
     cohort: CohortSettings
     imaging: ImagingSettings = ImagingSettings()
     features: FeatureSettings = FeatureSettings()
     modelling: ModellingSettings = ModellingSettings()
+    pretraining: PretrainingSettings | None = Field(None, description="of a pretraining benchmark: what is compared")
     evaluation: EvaluationSettings = EvaluationSettings()
     statements: Statements = Statements()
     _file: Path = PrivateAttr(default=Path("study.yaml"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_kind(cls, data: Any) -> Any:
+        return with_defaults(data) if isinstance(data, Mapping) else data
+
+    @field_validator("features")
+    @classmethod
+    def _untrained_control(cls, features: FeatureSettings, info: ValidationInfo) -> FeatureSettings:
+        if info.data.get("kind") != "pretraining-benchmark":
+            return features
+        if not features.deep:
+            raise ValueError("a pretraining benchmark compares weights sources: list them in grid, or in deep")
+        return features.model_copy(update={"deep": tuple(with_untrained(features.deep))})
+
+    @field_validator("modelling")
+    @classmethod
+    def _nothing_fused(cls, modelling: ModellingSettings, info: ValidationInfo) -> ModellingSettings:
+        if info.data.get("kind") == "pretraining-benchmark" and modelling.fusion:
+            raise ValueError("fusion: a pretraining benchmark fuses nothing; allowed is []")
+        return modelling
+
+    @field_validator("pretraining")
+    @classmethod
+    def _only_of_benchmarks(
+        cls, pretraining: PretrainingSettings | None, info: ValidationInfo
+    ) -> PretrainingSettings | None:
+        if pretraining is not None and info.data.get("kind", "") == "fusion":
+            raise ValueError("belongs to studies of kind pretraining-benchmark")
+        features = info.data.get("features")
+        reference = pretraining.reference if pretraining else None
+        if features is not None and reference and all(entry.weights != reference for entry in features.deep):
+            raise ValueError(f"reference: no source has the weights {reference!r}")
+        return pretraining
 
     @field_validator("evaluation")
     @classmethod

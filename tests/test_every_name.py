@@ -26,6 +26,8 @@ from radfusion.imaging.settings import ImagingSettings
 from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.settings import ModellingSettings
+from radfusion.networks.architectures import NETWORKS
+from radfusion.networks.backends import BACKENDS
 from radfusion.pipelines.names import REGISTRIES
 from radfusion.pipelines.stability import compare_readings
 from radfusion.pipelines.templates import template_folder, template_names
@@ -76,11 +78,25 @@ def run_weights(name: str, study: Path, run: Path) -> None:
     extractor = Deep(weights=name, size=64)
     if reason := extractor.unavailable():
         pytest.skip(reason)
+    run_deep(extractor, study)
+
+
+def run_deep(extractor: Deep, study: Path) -> None:
     cohort = cohort_of(study)
     case = cohort.frame.index[0]
     scan = read_scan(case, cohort.image_path(case), cohort.segmentation_path(case), settings=ImagingSettings())
     (features,) = extractor.extract([scan])
     assert np.isfinite(list(features.values())).all()
+
+
+def run_network(name: str, study: Path, run: Path) -> None:
+    run_deep(Deep(weights="random", network=name, layer=NETWORKS[name].layers[0], batch_size=1), study)
+
+
+def run_backend(name: str, study: Path, run: Path) -> None:
+    if reason := BACKENDS[name].missing():
+        pytest.skip(reason)
+    run_deep(Deep(weights="random", layer="layer1", size=64, device="cpu", backend=name), study)
 
 
 QUICK = Radiomics(image_types=("original",), feature_classes=("shape", "firstorder"))
@@ -161,6 +177,8 @@ RUN: dict[str, Callable[[str, Path, Path], None]] = {
     "format": run_format,
     "segmentation": run_segmentation,
     "weights": run_weights,
+    "network": run_network,
+    "backend": run_backend,
     "perturbation": run_perturbation,
     "control": run_control,
     "selector": run_selector,

@@ -33,7 +33,7 @@ class FeatureTable:
     ----------
     frame : pandas.DataFrame
         Indexed by case; columns of float64 named ``source:image-type_family_Name``, for example
-        ``radiomics:original_glcm_Contrast`` or ``imagenet:avgpool_pool_0007``.
+        ``radiomics:original_glcm_Contrast`` or ``imagenet:resnet50.layer4_global_0007``.
     provenance : mapping of str to mapping
         Per source: extractor settings, weights hash, versions.
     exclusions : tuple of Exclusion

@@ -9,8 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from radfusion.core.estimates import Comparison, Estimate, Exclusion, Noun
+from radfusion.core.pretraining import Pretraining
+from radfusion.core.selftest import SelfTest
 from radfusion.errors import RunError
 
 __all__ = [
@@ -39,67 +42,7 @@ __all__ = [
 ]
 
 
-class _Noun(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
-
-
-class Estimate(_Noun):
-    """One estimated number with its interval.
-
-    ``class_`` (``"class"`` in JSON) is the class against the rest, or None where the metric concerns all classes.
-    ``at`` is where on an axis the number holds: a threshold probability, a horizon, the sensitivity that was asked for.
-    ``reason`` says why a value or an interval is not estimable.
-    """
-
-    metric: str
-    at: float | None = None
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    level: float = 0.95
-    method: str = "none"
-    se: float | None = None
-    n: int = 0
-    n_pos: int | None = None
-    n_patients: int | None = None
-    model: str = ""
-    set: str = ""
-    class_: str | None = Field(default=None, alias="class")
-    reason: str | None = None
-
-
-class Comparison(_Noun):
-    """One test between two models (or of one model against a reference value).
-
-    ``models`` are (a, b) and ``difference`` is a minus b. ``role`` is primary, secondary or exploratory; adjusted P
-    values are within ``family``. ``df_denominator`` is the second number of degrees of freedom of an F test.
-    """
-
-    test: str
-    metric: str
-    difference: float | None
-    low: float | None = None
-    high: float | None = None
-    level: float = 0.95
-    statistic: float | None = None
-    df: float | None = None
-    df_denominator: float | None = None
-    p: float | None = None
-    p_adjusted: float | None = None
-    adjustment: str = "none"
-    family: str = ""
-    role: Literal["primary", "secondary", "exploratory"] = "exploratory"
-    paired: bool = True
-    models: tuple[str, str] = ("", "")
-    values: tuple[float | None, float | None] = (None, None)
-    set: str = ""
-    class_: str | None = Field(default=None, alias="class")
-    n: int = 0
-    n_patients: int | None = None
-    reason: str | None = None
-
-
-class Curve(_Noun):
+class Curve(Noun):
     """A plotted curve: ``kind`` is ``"roc"`` (x: 1 - specificity, y: sensitivity), ..."""
 
     kind: str
@@ -110,7 +53,7 @@ class Curve(_Noun):
     class_: str | None = Field(default=None, alias="class")
 
 
-class Confusion(_Noun):
+class Confusion(Noun):
     """Counts: rows are reference classes, columns predicted classes, in the order of ``classes``."""
 
     model: str
@@ -119,7 +62,7 @@ class Confusion(_Noun):
     counts: tuple[tuple[int, ...], ...]
 
 
-class Threshold(_Noun):
+class Threshold(Noun):
     """A decision threshold on the probability of one class, and the data that fixed it."""
 
     model: str
@@ -130,15 +73,7 @@ class Threshold(_Noun):
     reason: str | None = None
 
 
-class Exclusion(_Noun):
-    """A case that was left out, by whom and why."""
-
-    case: str
-    stage: str
-    reason: str
-
-
-class AuditFinding(_Noun):
+class AuditFinding(Noun):
     """One line of the study's audit; codes are those of the guide's error table (``RF01`` ...)."""
 
     code: str
@@ -147,7 +82,7 @@ class AuditFinding(_Noun):
     evidence: dict[str, Any] = Field(default_factory=dict)
 
 
-class SetSummary(_Noun):
+class SetSummary(Noun):
     """Counts of one set."""
 
     name: str
@@ -158,11 +93,12 @@ class SetSummary(_Noun):
     centres: tuple[str, ...] = ()
 
 
-class FeatureSource(_Noun):
+class FeatureSource(Noun):
     """One source of features.
 
     ``available`` is False for a source that was asked for but could not be had; ``reason`` then says why, and no arm
-    uses it. ``health`` holds measured facts such as the share of the first principal component.
+    uses it. ``health`` holds measured facts such as the share of the first principal component, ``self_test`` how
+    the network met the pictures of this study.
     """
 
     name: str
@@ -173,9 +109,10 @@ class FeatureSource(_Noun):
     settings: dict[str, Any] = Field(default_factory=dict)
     weights: dict[str, Any] | None = None
     health: dict[str, float] = Field(default_factory=dict)
+    self_test: SelfTest | None = None
 
 
-class FeatureStability(_Noun):
+class FeatureStability(Noun):
     """Intraclass correlation of one feature over repeated readings of `n_cases` cases.
 
     ``kept`` says that it reaches the minimum of its :class:`Stability`; ``reason`` why a number is missing.
@@ -190,7 +127,7 @@ class FeatureStability(_Noun):
     reason: str | None = None
 
 
-class StabilityPart(_Noun):
+class StabilityPart(Noun):
     """One perturbation alone against the unperturbed cases: how many features reach the minimum, and the median ICC."""
 
     name: str
@@ -199,7 +136,7 @@ class StabilityPart(_Noun):
     median: float | None
 
 
-class Stability(_Noun):
+class Stability(Noun):
     """Stability of the features of one source: between readers, or under perturbations.
 
     ``form`` is in the notation of McGraw and Wong; ``n_ratings`` counts readers, or versions of a case with the
@@ -219,7 +156,7 @@ class Stability(_Noun):
     features: tuple[FeatureStability, ...]
 
 
-class ControlResult(_Noun):
+class ControlResult(Noun):
     """Macro AUC of one arm and classifier on a set, on the images and on those of a negative control.
 
     The chain was fitted anew on the control images. ``n_like_original`` of `n_features` have an absolute Spearman
@@ -235,7 +172,7 @@ class ControlResult(_Noun):
     like: float = 0.9
 
 
-class SelectionStep(_Noun):
+class SelectionStep(Noun):
     """One step of cleaning or selection with the number of features before and after."""
 
     name: str
@@ -244,7 +181,7 @@ class SelectionStep(_Noun):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class SelectedFeature(_Noun):
+class SelectedFeature(Noun):
     """A feature of a signature.
 
     ``coefficients`` are those of the LASSO per class on the standardised scale, ``mean`` and ``scale`` those of the
@@ -258,7 +195,7 @@ class SelectedFeature(_Noun):
     fold_frequency: float
 
 
-class Selection(_Noun):
+class Selection(Noun):
     """What was selected for one arm, on the training set only."""
 
     arm: str
@@ -272,14 +209,14 @@ class Selection(_Noun):
     coefficient_path: tuple[dict[str, Any], ...] = ()
 
 
-class ClassifierTrial(_Noun):
+class ClassifierTrial(Noun):
     """One setting of one classifier and its score on training out-of-fold predictions."""
 
     hyperparameters: dict[str, Any]
     score: float
 
 
-class FittedModel(_Noun):
+class FittedModel(Noun):
     """One model: an arm (which features, which fusion) with a classifier.
 
     ``cv_macro_auc`` is on training out-of-fold predictions with the whole chain repeated in every fold.
@@ -300,7 +237,7 @@ class FittedModel(_Noun):
     parts: tuple[str, ...] = ()
 
 
-class StudyFacts(_Noun):
+class StudyFacts(Noun):
     """What the study file says about the study."""
 
     title: str
@@ -313,14 +250,14 @@ class StudyFacts(_Noun):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class OutputFile(_Noun):
+class OutputFile(Noun):
     """A file of the run directory and its SHA-256."""
 
     path: str
     sha256: str
 
 
-class Provenance(_Noun):
+class Provenance(Noun):
     """What made the results: versions, inputs, machine. No time and no path, so that equal runs give equal bytes."""
 
     radfusion: str
@@ -334,7 +271,7 @@ class Provenance(_Noun):
     device: str = "cpu"
 
 
-class StudyResults(_Noun):
+class StudyResults(Noun):
     """Everything a study found.
 
     ``primary_set`` is the set of the declared primary comparison; ``final_model`` the model chosen on training folds.
@@ -347,6 +284,7 @@ class StudyResults(_Noun):
     sources: tuple[FeatureSource, ...] = ()
     stability: tuple[Stability, ...] = ()
     controls: tuple[ControlResult, ...] = ()
+    pretraining: Pretraining | None = None
     selections: tuple[Selection, ...] = ()
     models: tuple[FittedModel, ...] = ()
     final_model: str = ""

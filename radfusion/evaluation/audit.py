@@ -7,10 +7,11 @@ Codes are those of the error table in the guide (``docs/audit.md``). Rules on co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from radfusion.core.registry import Registry
-from radfusion.core.results import AuditFinding, FittedModel, Selection, StudyResults
+from radfusion.core.results import AuditFinding, FeatureSource, FittedModel, Selection, StudyResults
+from radfusion.evaluation.deep_features import collapsed, concerns, is_control, learned_from
 
 __all__ = ["AUDIT_RULES", "audit_results"]
 
@@ -24,8 +25,6 @@ FEW_EVENTS, VERY_FEW_EVENTS = 10.0, 5.0
 FEW_REPEATS = 10
 #: Shuffled labels that are still predicted this well mean a leak.
 LEAK_AUC = 0.55
-#: Share of variance in the first principal component above which deep features are nearly constant.
-COLLAPSED_SHARE = 0.9
 
 
 def audit_results(results: StudyResults) -> list[AuditFinding]:
@@ -169,7 +168,7 @@ def events_per_feature(results: StudyResults) -> Iterator[AuditFinding]:
 
 @AUDIT_RULES.register("deep features")
 def deep_features(results: StudyResults) -> Iterator[AuditFinding]:
-    """RF20: collapsed deep features, control networks and sources that are absent."""
+    """RF20: deep features that are collapsed, prepared wrongly or as a random network's; sources that are absent."""
     deep = [item for item in results.sources if item.kind == "deep"]
     if not deep:
         yield AuditFinding(code="RF20", verdict="not_applicable", message="The study asked for no deep features.")
@@ -177,18 +176,21 @@ def deep_features(results: StudyResults) -> Iterator[AuditFinding]:
         if not source.available:
             message = f"The weights source {source.name} was asked for but left out: {source.reason}"
             yield AuditFinding(code="RF20", verdict="warn", message=message)
-            continue
-        share = source.health.get("first_component_share")
-        if share is not None:
-            verdict: Verdict = "warn" if share > COLLAPSED_SHARE else "pass"
-            message = f"{source.name}: the first principal component holds {share:.1%} of the variance of its features."
-            yield AuditFinding(code="RF20", verdict=verdict, message=message, evidence=dict(source.health))
-    real = [item for item in deep if item.available and item.name != "random"]
+        elif source.health:
+            yield _alive(source)
+    there = [item for item in deep if item.available]
+    real = [item for item in there if not is_control(item)]
     if deep and not real:
         message = (
             "No pretrained network was available: every deep feature of this study comes from the untrained control."
         )
         yield AuditFinding(code="RF20", verdict="fail", message=message)
+    if len(real) > 1 and len(real) == len(there):
+        message = (
+            f"{len(real)} pretrained sources are compared without an untrained control (weights: random), so what "
+            "pretraining adds is not measured."
+        )
+        yield AuditFinding(code="RF20", verdict="warn", message=message, evidence={"sources": [s.name for s in real]})
 
 
 @AUDIT_RULES.register("pixel spacing")
@@ -219,7 +221,7 @@ def modality_of_weights(results: StudyResults) -> Iterator[AuditFinding]:
     """RF21: weights learned on another modality than the study's."""
     modality = results.study.statements.get("modality")
     learned = {
-        source.name: ", ".join(map(str, (source.weights or {}).get("modalities", ())))
+        source.name: tuple(map(str, (source.weights or {}).get("modalities", ())))
         for source in results.sources
         if source.available and (source.weights or {}).get("modalities")
     }
@@ -227,10 +229,29 @@ def modality_of_weights(results: StudyResults) -> Iterator[AuditFinding]:
         message = "No pretrained network was used."
         yield AuditFinding(code="RF21", verdict="not_applicable", message=message)
     images = modality or "images of an undeclared modality (statements.modality)"
-    for name, words in learned.items():
-        known = bool(modality) and str(modality).lower() in words.lower()
-        message = f"{name} was learned from {words}; this study uses {images}."
-        yield AuditFinding(code="RF21", verdict="pass" if known else "warn", message=message)
+    for name, modalities in learned.items():
+        known = bool(modality) and learned_from(modalities, str(modality))
+        message = f"{name} was learned from {', '.join(modalities)}; this study uses {images}."
+        evidence = {"learned_from": list(modalities), "study": modality}
+        yield AuditFinding(code="RF21", verdict="pass" if known else "warn", message=message, evidence=evidence)
+
+
+def _alive(source: FeatureSource) -> AuditFinding:
+    """Verdict on one deep source: an untrained control is expected to be collapsed, another one must not be."""
+    found, share = concerns(source), source.health["first_component_share"]
+    wrong = collapsed(source.health) or (source.self_test is not None and source.self_test.better is not None)
+    verdict: Literal["pass", "warn", "fail", "acknowledged"] = "fail" if wrong else "warn" if found else "pass"
+    told = "; ".join(found)
+    message = f"{source.name}: {told}."
+    if not found:
+        message = f"{source.name}: the first principal component holds {share:.1%} of the variance of its features."
+    if is_control(source):
+        verdict = "acknowledged" if found else "pass"
+        message += " It is the untrained control, which has learned nothing."
+    evidence: dict[str, Any] = dict(source.health)
+    if source.self_test is not None:
+        evidence["self_test"] = source.self_test.model_dump(include={"better", "control_similarity", "black", "white"})
+    return AuditFinding(code="RF20", verdict=verdict, message=message, evidence=evidence)
 
 
 def _final(results: StudyResults) -> FittedModel:

@@ -44,6 +44,15 @@ _AGGREGATION = {
     "ngtdm": _ONE_MATRIX,
 }
 
+#: Poolings of deep features: what the mean is over, and its formula.
+_POOLINGS = {
+    "global": ("all places", "sum over rows and columns of a(channel) / (rows × columns)"),
+    "roi": (
+        "the places inside the ROI",
+        "sum over rows and columns of w × a(channel) / sum of w; w: share of the place that lies inside the ROI",
+    ),
+}
+
 
 @dataclass(frozen=True)
 class FeatureEntry:
@@ -54,9 +63,9 @@ class FeatureEntry:
     feature : str
         Name as in a feature table, without its source.
     family : str
-        Class of PyRadiomics (``glcm``), or ``pool`` for deep features.
+        Class of PyRadiomics (``glcm``), or how a deep feature is pooled: ``global``, ``roi``.
     image_type : str
-        Image that the feature is taken from: ``original``, ``wavelet-LH``; the layer of a network.
+        Image that the feature is taken from: ``original``, ``wavelet-LH``; network and layer, ``resnet50.layer4``.
     image : str
         What the pixels of that image are.
     definition, formula : str
@@ -90,7 +99,8 @@ def describe(feature: str) -> FeatureEntry:
     Parameters
     ----------
     feature : str
-        For example ``original_glcm_Contrast``, ``radiomics:wavelet-LH_firstorder_Mean`` or ``layer3_pool_0007``.
+        For example ``original_glcm_Contrast``, ``radiomics:wavelet-LH_firstorder_Mean`` or
+        ``resnet50.layer3_global_0007``.
 
     Raises
     ------
@@ -107,8 +117,8 @@ def describe(feature: str) -> FeatureEntry:
     """
     bare = feature.rsplit(":", 1)[-1]
     image_type, family, name = (*bare.rsplit("_", 2), "", "")[:3]
-    if family == "pool" and name.isdigit():
-        return _deep(bare, image_type, int(name))
+    if family in _POOLINGS and name.isdigit() and "." in image_type:
+        return _deep(bare, image_type, family, channel=int(name))
     word = re.match(r"[a-z]*", image_type).group()  # type: ignore[union-attr]
     if word not in FILTER_WORDS:
         raise UnknownNameError(f"feature {feature!r}: no image type begins like that; {nearest(word, [*FILTER_WORDS])}")
@@ -154,14 +164,16 @@ def dictionary(features: Iterable[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame([asdict(describe(name)) for name in names], columns=columns)
 
 
-def _deep(feature: str, layer: str, index: int) -> FeatureEntry:
+def _deep(feature: str, image_type: str, pooling: str, *, channel: int) -> FeatureEntry:
+    network, _, layer = image_type.partition(".")
+    places, formula = _POOLINGS[pooling]
     return FeatureEntry(
         feature=feature,
-        family="pool",
-        image_type=layer,
+        family=pooling,
+        image_type=image_type,
         image="the region and its surroundings, as the network is shown them",
-        definition=f"Mean over all places of channel {index} of the network's {layer}; it has no meaning of its own.",
-        formula="sum over rows and columns of a(channel) / (rows × columns)",
+        definition=f"Mean over {places} of channel {channel} of {layer} of {network}; it has no meaning of its own.",
+        formula=formula,
         unit="none",
         aggregation="none",
         ibsi_code="",

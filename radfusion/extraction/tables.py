@@ -222,7 +222,7 @@ def _table(files: Sequence[CaseFiles], done: Mapping[str, Extracted], extractor:
     frame = pd.DataFrame.from_dict(rows, orient="index", dtype=np.float64)
     frame.columns = pd.Index([f"{extractor.source}:{name}" for name in frame.columns])
     known = sum(done[case].has_spacing for case in rows)
-    facts = {**extractor.identity(), "spacing": {"known": known, "unknown": len(rows) - known}}
+    facts = {**extractor.identity(), **extractor.computed(), "spacing": {"known": known, "unknown": len(rows) - known}}
     facts["not_computed"] = _not_computed(frame, done, extractor.source)
     return FeatureTable(frame, {extractor.source: facts}, exclusions)
 

@@ -1,4 +1,4 @@
-"""Reading weights files: only tensors, only of the layout that the source promises, every tensor accounted for.
+"""Reading weights files: only tensors, only of a layout that the source promises, every tensor accounted for.
 
 A wrong file seldom announces itself: tensors of other names leave a network at its random start, another graph takes
 the same tensors and computes something else. So nothing is loaded before names, shapes and statistics are proved.
@@ -6,38 +6,30 @@ the same tensors and computes something else. So nothing is loaded before names,
 
 from __future__ import annotations
 
-import re
-import struct
-import warnings
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from radfusion.core.hashing import file_hash
 from radfusion.errors import WeightsError
 from radfusion.networks.architectures import NETWORKS
-from radfusion.networks.resnet import empty_resnet50
-from radfusion.networks.sources import Pretrained
+from radfusion.networks.containers import Content, DamagedFileError, read_content
+from radfusion.networks.layouts import LAYOUTS, Layout, absorb_biases, convert, recognise
+from radfusion.networks.proof import prove
+from radfusion.networks.sources import WEIGHTS, Pretrained, WeightsFile
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Checkpoint", "read_checkpoint"]
+__all__ = ["LAYOUTS", "Checkpoint", "read_checkpoint"]
 
-_KERAS = {
-    "1f1d1c9fe6ab6980daa5e528145fe0db249c55415f8b3e1f3e3b1624d184f159": "RadImageNet-ResNet50_notop.h5",
-    "2457479b254569e5a81ba48fee6c5b2b84b7a729e507aaa2466101aedb8e5c37": "torch port of RadImageNet-ResNet50_notop.h5",
-}
-_KERAS_REFUSAL = (
-    "this is the Keras lineage of ResNet-50 weights ({what}): another network (stride on the 1x1, biased "
-    "convolutions), which radfusion cannot read yet; RadImageNet is read in its PyTorch lineage (ResNet50.pt, names "
-    "backbone.*)"
+_LARGEST = 4 << 30
+_DROPPED = (
+    "; its convolutions have no biases, so either they were dropped in a conversion, which changes every feature, or "
+    "it is another network"
 )
-_BACKBONE = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
-_HEAD = {"fc.weight": (1000, 2048), "fc.bias": (1000,)}
-_DAMAGE = (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -47,9 +39,10 @@ class Checkpoint:
     Attributes
     ----------
     tensors : mapping of str to torch.Tensor
-        torchvision's names, without the head, complete for the source's stages.
+        torchvision's names, float32, without the head, complete for the source's stages.
     facts : mapping
-        ``chosen, sha256, hash_known, bytes, tensors, head, layers, batchnorm_layers``.
+        ``source, network, file, form, layout, sha256, hash_known, bytes, tensors, head, layers, batchnorm_layers``;
+        `form` is the public name of the file, None for a file of the user's own.
     """
 
     tensors: Mapping[str, Tensor]
@@ -65,159 +58,125 @@ def read_checkpoint(chosen: Pretrained) -> Checkpoint:
         When the file is no weights file, is damaged, holds code, another layout, a network without learned statistics,
         or other bytes than the source is known by.
     """
-    source, file, forms = chosen.source, _file(chosen), chosen.source.files_of(chosen.network)
-    digest = _refuse_by_its_bytes(chosen)
-    found = _only_tensors(_load(chosen), chosen)
-    tensors = _rename(found, chosen)
-    head = [name for name in tensors if name in _HEAD]
-    _prove(tensors, chosen)
-    hashes = [each for form in forms for each in form.sha256]
-    known = any(digest.startswith(each) for each in hashes)
-    if not known and any(form.hash_required for form in forms):
-        raise _refusal(chosen, f"its SHA-256 is {digest}, not {' or '.join(hashes)}; {_again(chosen)}")
+    source, file = chosen.source, chosen.file
+    if file is None:
+        why = "are drawn with a fixed seed: there is no file" if source.drawn else f"need a file; {_again(chosen)}"
+        raise WeightsError(f"weights {source.name!r} {why}")
+    with _told_of(chosen, file):
+        data = _read(file)
+        digest = hashlib.sha256(data).hexdigest()
+        _refuse_known_as_another(digest, chosen)
+        content = read_content(data)
+        layout = recognise(content)
+        forms = _forms(content, layout, chosen)
+        proved = prove(convert(content, layout), chosen, layout)
+        form = _vouched(digest, forms, chosen)
+        tensors = absorb_biases(proved.tensors) if layout.biased else proved.tensors
     facts = {
         "source": source.name,
-        "file": str(file),
+        "network": chosen.network,
+        "file": file.name,
+        "form": None if form is None else form.name,
+        "layout": layout.name,
         "sha256": digest,
-        "hash_known": known,
-        "bytes": file.stat().st_size,
-        "tensors": len(found),
-        "head": bool(head),
+        "hash_known": form is not None and form.is_known_as(digest),
+        "bytes": len(data),
+        "tensors": len(content.tensors),
+        "head": proved.head,
         "layers": list(NETWORKS[chosen.network].layers_to(source.deepest)),
         "batchnorm_layers": sum(name.endswith("running_mean") for name in tensors),
     }
-    return Checkpoint({name: _single(tensor) for name, tensor in tensors.items() if name not in head}, facts)
+    return Checkpoint({name: _single(tensor) for name, tensor in tensors.items()}, facts)
 
 
-def _file(chosen: Pretrained) -> Path:
-    if chosen.file is None:
-        raise WeightsError(f"weights {chosen.source.name!r} are drawn with a fixed seed: there is no file")
-    return chosen.file
-
-
-def _refusal(chosen: Pretrained, what: str) -> WeightsError:
-    name = chosen.file.name if chosen.file else "drawn"
-    return WeightsError(f"weights {chosen.source.name!r}, {name}: {what}")
+@contextmanager
+def _told_of(chosen: Pretrained, file: Path) -> Iterator[None]:
+    """Put the names of source and file before what is wrong, and what to do behind it."""
+    where = f"weights {chosen.source.name!r}, {file.name}"
+    try:
+        yield
+    except DamagedFileError as error:
+        size = file.stat().st_size
+        usual = next((form.size for form in chosen.source.files_of(chosen.network) if form.size), None)
+        whole = f" of {usual:,}" if usual and size != usual else ""
+        raise WeightsError(f"{where}: {error} ({size:,}{whole} bytes); {_again(chosen)}") from error
+    except WeightsError as error:
+        raise WeightsError(f"{where}: {error}") from error
 
 
 def _again(chosen: Pretrained) -> str:
     return f"get the file again: {chosen.source.obtain.format(name=chosen.source.name)}"
 
 
-def _refuse_by_its_bytes(chosen: Pretrained) -> str:
-    """Stop at files that are no PyTorch file; SHA-256 of the others."""
+def _read(file: Path) -> bytes:
     try:
-        file = _file(chosen)
-        with file.open("rb") as opened:
-            start = opened.read(512)
-        digest = file_hash(file)
+        if file.stat().st_size > _LARGEST:
+            raise WeightsError(f"larger than {_LARGEST >> 30} GiB: no network that radfusion reads")
+        return file.read_bytes()
     except OSError as error:
-        raise _refusal(chosen, f"cannot be read ({error.strerror})") from error
-    if digest in _KERAS:
-        raise _refusal(chosen, _KERAS_REFUSAL.format(what=_KERAS[digest]))
-    if start.startswith(b"\x89HDF"):
-        raise _refusal(chosen, _KERAS_REFUSAL.format(what="an HDF5 file"))
-    if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)", start, re.IGNORECASE):
-        raise _refusal(chosen, f"a web page saved as a file, not weights; {_again(chosen)}")
-    if not start:
-        raise _refusal(chosen, f"the file is empty; {_again(chosen)}")
-    if not start.startswith((b"PK\x03\x04", b"\x80")):
-        raise _refusal(chosen, "not a file that torch.save wrote")
-    return digest
+        raise WeightsError(f"cannot be read ({error.strerror})") from error
 
 
-def _load(chosen: Pretrained) -> object:
-    import torch
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.load(_file(chosen), map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        doubt = "" if re.search("global", str(error), re.IGNORECASE) else ", or is damaged"
-        what = f"it holds Python objects or code, perhaps a whole network{doubt}; only a dictionary of tensors is read"
-        raise _refusal(chosen, f"{what}: save `network.state_dict()` instead") from error
-    except _DAMAGE as error:
-        if "TorchScript" in str(error):
-            raise _refusal(chosen, "a TorchScript program; only a dictionary of tensors is read") from error
-        raise _refusal(chosen, _damaged(chosen)) from error
+def _refuse_known_as_another(digest: str, chosen: Pretrained) -> None:
+    """Stop at a file that the table knows by its hash, but for another source or network."""
+    if not chosen.source.files or any(form.is_known_as(digest) for form in chosen.source.files_of(chosen.network)):
+        return
+    for source in WEIGHTS.items().values():
+        for form in source.files:
+            if form.is_known_as(digest):
+                raise WeightsError(
+                    f"this is {form.name} of {source.title}: write `weights: {source.name}`, `network: {form.network}`"
+                )
 
 
-def _damaged(chosen: Pretrained) -> str:
-    size = _file(chosen).stat().st_size
-    usual = next((form.size for form in chosen.source.files_of(chosen.network) if form.size), None)
-    whole = f" of {usual:,}" if usual and size != usual else ""
-    return f"damaged or incomplete ({size:,}{whole} bytes); {_again(chosen)}"
+def _forms(content: Content, layout: Layout, chosen: Pretrained) -> list[WeightsFile]:
+    """Public forms that the file can be; none for a file of the user's own, whose contract must fit its layout."""
+    source = chosen.source
+    promised = source.files_of(chosen.network)
+    if layout.graph and not promised and source.graph != layout.graph:
+        graph = layout.graph
+        raise WeightsError(
+            f"a network of Keras ({layout.title}), which computes with stride {graph.stride}, stem {graph.stem} and "
+            f"epsilon {graph.epsilon}: state these, not {source.graph.stride}, {source.graph.stem} and "
+            f"{source.graph.epsilon}"
+        )
+    forms = [form for form in promised if form.layout == layout.name and _is_safe(form) == _is_safe(content)]
+    if promised and not forms:
+        raise WeightsError(_of_another_layout(content, layout, chosen))
+    return forms
 
 
-def _only_tensors(content: object, chosen: Pretrained) -> dict[str, Tensor]:
-    import torch
-
-    if not isinstance(content, Mapping):
-        raise _refusal(chosen, f"holds a {type(content).__name__}, not a dictionary of tensors")
-    others = [str(name) for name, value in content.items() if not isinstance(value, torch.Tensor)]
-    if others or not content:
-        what = f"{', '.join(others[:3])} is no tensor" if others else "the dictionary is empty"
-        raise _refusal(chosen, f"not a plain dictionary of tensors: {what}; save `network.state_dict()` alone")
-    return {str(name): value for name, value in content.items()}
+def _is_safe(kind: WeightsFile | Content) -> bool:
+    if isinstance(kind, Content):
+        return kind.container == "safetensors"
+    return kind.name.endswith(".safetensors")
 
 
-def _rename(found: Mapping[str, Tensor], chosen: Pretrained) -> dict[str, Tensor]:
-    """Tensors under torchvision's names, with the batch counters that files of before 2018 lack."""
-    import torch
-
-    if any(re.search(r"conv\d?\.bias$|^conv\d_block", name) for name in found):
-        raise _refusal(chosen, _KERAS_REFUSAL.format(what="its convolutions have biases"))
-    layout = "backbone" if all(name.startswith("backbone.") for name in found) else "torchvision"
-    promised = [form.layout for form in chosen.source.files_of(chosen.network)]
-    if promised and layout not in promised:
-        usual = {"backbone": "names like backbone.0.weight", "torchvision": "names like conv1.weight"}
-        what = f"layout {layout!r}, first name {next(iter(found))!r}; {chosen.source.name} has {usual[promised[0]]}"
-        raise _refusal(chosen, f"{what}. It is of another source, or was converted")
-    tensors = {_torchvision_name(name): tensor for name, tensor in found.items()}
-    if not any(name.endswith("num_batches_tracked") for name in tensors):
-        means = [name for name in tensors if name.endswith("running_mean")]
-        tensors |= {name.replace("running_mean", "num_batches_tracked"): torch.tensor(0) for name in means}
-    return tensors
+def _of_another_layout(content: Content, layout: Layout, chosen: Pretrained) -> str:
+    promised = chosen.source.files_of(chosen.network)
+    titles = " or ".join(dict.fromkeys(LAYOUTS[form.layout].title for form in promised))
+    owners = [name for name, source in WEIGHTS.items().items() if _promises(source.files_of(chosen.network), layout)]
+    dropped = layout.name == "torchvision" and any(LAYOUTS[form.layout].biased for form in promised)
+    owner = f"; {layout.title} are those of weights {' or '.join(repr(name) for name in owners)}" if owners else ""
+    return (
+        f"layout {layout.name!r} in a {content.container} file, first name {next(iter(content.tensors), 'none')!r}; "
+        f"{chosen.source.name} has {titles}. It is of another source, or was converted"
+        f"{_DROPPED if dropped else owner}"
+    )
 
 
-def _torchvision_name(name: str) -> str:
-    stage, _, rest = name.removeprefix("backbone.").partition(".")
-    return f"{_BACKBONE[stage]}.{rest}" if name.startswith("backbone.") and stage in _BACKBONE else name
+def _promises(forms: tuple[WeightsFile, ...], layout: Layout) -> bool:
+    return any(form.layout == layout.name for form in forms)
 
 
-def _prove(tensors: Mapping[str, Tensor], chosen: Pretrained) -> None:
-    """Every name, every shape, finite numbers, and batch statistics that were learned."""
-    expected = {name: tuple(tensor.shape) for name, tensor in empty_resnet50(chosen).state_dict().items()}
-    allowed = {**expected, **_HEAD} if chosen.source.deepest is None else expected
-    missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - allowed.keys())
-    if missing or extra:
-        what = f"{len(missing)} of {len(expected)} tensors are missing{_first(missing)}"
-        what = f"{what}, {len(extra)} are strange{_first(extra)}"
-        raise _refusal(chosen, f"not the network of this source: {what}")
-    for name, tensor in tensors.items():
-        if tuple(tensor.shape) != allowed[name]:
-            what = f"{name} has shape {tuple(tensor.shape)}, not {allowed[name]}"
-            raise _refusal(chosen, f"not the network of this source: {what}")
-        if not bool(tensor.isfinite().all()):
-            raise _refusal(chosen, f"{name} holds numbers that are not finite")
-    blank = [
-        name.removesuffix(".running_mean")
-        for name, mean in tensors.items()
-        if name.endswith("running_mean") and not mean.any() and bool((_variance(tensors, name) == 1).all())
-    ]
-    if blank:
-        what = f"{len(blank)} batch normalisations stand at mean 0 and variance 1, first {blank[0]}"
-        raise _refusal(chosen, f"{what}: their statistics were never learned or were lost in a conversion")
-
-
-def _variance(tensors: Mapping[str, Tensor], name: str) -> Tensor:
-    return tensors[name.replace("running_mean", "running_var")]
+def _vouched(digest: str, forms: list[WeightsFile], chosen: Pretrained) -> WeightsFile | None:
+    """Form that the file is, by its hash where that is known."""
+    known = next((form for form in forms if form.is_known_as(digest)), None)
+    if known is None and any(form.hash_required for form in forms):
+        hashes = " or ".join(each for form in forms for each in form.sha256)
+        raise WeightsError(f"its SHA-256 is {digest}, not {hashes}; {_again(chosen)}")
+    return known or next(iter(forms), None)
 
 
 def _single(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _first(names: list[str]) -> str:
-    return f" (first {names[0]})" if names else ""
+    return tensor.float().contiguous() if tensor.is_floating_point() else tensor

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from radfusion.errors import FeatureError
 
-__all__ = ["feature_health", "health_warnings"]
+__all__ = ["NEARLY", "feature_health"]
+
+#: Standard deviation, in units of the mean absolute value, below which a unit counts as nearly constant.
+NEARLY = 0.01
 
 
 def feature_health(values: ArrayLike) -> dict[str, float]:
@@ -27,8 +28,9 @@ def feature_health(values: ArrayLike) -> dict[str, float]:
     -------
     dict
         ``cases, features, first_component_share`` (of the variance, 0 to 1), ``components_90`` (number of components
-        that hold 90% of it), ``effective_rank``, ``constant_share`` (of the units: never change, 0 to 1). Without any
-        variance the first component counts as everything and the effective rank as 0.
+        that hold 90% of it), ``effective_rank``; shares of the units: ``constant_share`` (never change), ``zero_share``
+        (of these, always 0), ``near_constant_share`` (change, but with a standard deviation below 1% of the mean
+        absolute value). Without any variance the first component counts as everything and the effective rank as 0.
 
     Raises
     ------
@@ -49,11 +51,10 @@ def feature_health(values: ArrayLike) -> dict[str, float]:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or len(array) < 2 or not array.shape[1] or not np.isfinite(array).all():
         raise FeatureError(f"feature health needs finite numbers of two or more cases, not an array of {array.shape}")
-    constant = float(np.mean(np.ptp(array, axis=0) == 0))
+    counts = {"cases": float(len(array)), "features": float(array.shape[1]), **_still(array)}
     variances = np.linalg.svd(array - array.mean(axis=0), compute_uv=False) ** 2
     total = float(variances.sum())
-    counts = {"cases": float(len(array)), "features": float(array.shape[1]), "constant_share": constant}
-    if constant == 1.0 or total == 0.0:
+    if counts["constant_share"] == 1.0 or total == 0.0:
         return {**counts, "first_component_share": 1.0, "components_90": 0.0, "effective_rank": 0.0}
     shares = variances / total
     positive = shares[shares > 0]
@@ -65,23 +66,10 @@ def feature_health(values: ArrayLike) -> dict[str, float]:
     }
 
 
-def health_warnings(health: Mapping[str, float]) -> list[str]:
-    """Sentences on what :func:`feature_health` found to worry about; none for healthy features.
-
-    Examples
-    --------
-    >>> health_warnings({"first_component_share": 0.97, "effective_rank": 1.2, "constant_share": 0.0})
-    ['one component carries 97% of the variance (healthy features: less than half): were the weights loaded?',
-     'the effective rank is 1.2, below 5: the features say nearly the same thing']
-    """
-    found = []
-    if health["first_component_share"] > 0.9:
-        share = f"{health['first_component_share']:.0%}"
-        usual = "healthy features: less than half"
-        found.append(f"one component carries {share} of the variance ({usual}): were the weights loaded?")
-    if health["effective_rank"] < 5:
-        rank = f"{health['effective_rank']:.1f}"
-        found.append(f"the effective rank is {rank}, below 5: the features say nearly the same thing")
-    if health["constant_share"] > 0.5:
-        found.append(f"{health['constant_share']:.0%} of the units never change")
-    return found
+def _still(array: NDArray[np.float64]) -> dict[str, float]:
+    """Shares of the units that say nothing, or next to nothing."""
+    constant = np.ptp(array, axis=0) == 0
+    size = np.abs(array).mean(axis=0)
+    near = ~constant & (array.std(axis=0) < NEARLY * size)
+    shares = {"constant_share": constant, "zero_share": constant & (size == 0), "near_constant_share": near}
+    return {name: float(np.mean(units)) for name, units in shares.items()}

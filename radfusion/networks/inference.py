@@ -1,87 +1,184 @@
-"""Features of frozen networks, the same bits for the same image whatever it is computed with."""
+"""Features of frozen networks, the same for the same picture whatever it is computed together with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radfusion.core.hashing import file_hash
-from radfusion.errors import WeightsError
-from radfusion.networks.backbones import load_backbone
+from radfusion.errors import CaseError, WeightsError
+from radfusion.execution.progress import Progress
+from radfusion.networks.backends import Computing, Precision
+from radfusion.networks.backends.batches import Pictures, Row
+from radfusion.networks.backends.choice import choose_computing, versions
 from radfusion.networks.checkpoints import read_checkpoint
-from radfusion.networks.devices import missing_packages, repeatable
-from radfusion.networks.resnet import fold_batchnorm
+from radfusion.networks.devices import missing_packages
+from radfusion.networks.opened import JUDGED, FrozenNetwork, Opened, file_stamp, settle
 from radfusion.networks.sources import Pretrained
 
-if TYPE_CHECKING:
-    from torch import nn
+__all__ = [
+    "Computing",
+    "FrozenNetwork",
+    "Precision",
+    "choose_computing",
+    "compute_features",
+    "computed_by",
+    "stream_features",
+    "unusable",
+    "versions",
+    "weights_hash",
+]
 
-__all__ = ["FrozenNetwork", "compute_features", "unusable", "versions", "weights_hash"]
+#: What networks were computed by in this process.
+_used: dict[tuple[FrozenNetwork, Computing], dict[str, Any]] = {}
 
-FrozenNetwork = tuple[Pretrained, str, Literal["cpu", "cuda"]]
 
-
-def compute_features(pixels: NDArray[np.float32], network: FrozenNetwork, batch_size: int) -> NDArray[np.float32]:
-    """Average-pooled activations of a frozen network.
-
-    Every batch is filled up to `batch_size` with repeats of its last image: kernels are chosen by the shape of the
-    batch, so an image's features depend neither on its batch mates nor on how many there are.
+def stream_features(
+    items: Iterable[Pictures], network: FrozenNetwork, computing: Computing, *, progress: Progress | None = None
+) -> Iterator[NDArray[np.float32] | CaseError]:
+    """Features of many items, lazily and in order, computed in full batches across items while the next are read.
 
     Parameters
     ----------
-    pixels : (n, 3, size, size) array of float32
-        As the weights source expects them.
-    network : tuple
-        Weights with their network, the layer, the device.
-    batch_size : int
-        Images that are computed together.
+    items : iterable of (pictures, regions)
+        For each item one or more pictures (k, size, size) of float32, 0 is black and 1 is white, and for the pooling
+        ``"roi"`` as many regions, else None. Read in the caller's thread, only a few batches ahead.
+    network : FrozenNetwork
+        Loaded when the first item is there.
+    computing : Computing
+        From :func:`choose_computing`.
+    progress : Progress, optional
+        Told what computes, and when something else takes its place.
+
+    Yields
+    ------
+    (k, channels) array of float32 or CaseError
+        Features of each item, or why it has none; a bad picture costs its own item only.
+
+    Raises
+    ------
+    WeightsError
+        When the weights are absent or not what their source promises.
+    UserError
+        When the backend that was asked for does not give the network's features.
+    ValueError
+        When pictures are not of the network's size, or regions come without a use or are missing.
+    """
+    listener = progress or Progress()
+    checked = (_checked(item, network) for item in items)
+    first = _first(checked, 1 if computing.precision == "float32" else JUDGED)
+    if not first:
+        return
+    opened = settle(network, computing, first)
+    who = f"deep features of {network.chosen.source.name} ({network.chosen.network}, {network.layer})"
+    for word in (*opened.words, str(opened.computing)):
+        listener.say(f"{who}: {word}")
+    _used[network, computing] = _told(opened)
+    for rows in opened.batches.stream(chain(first, checked)):
+        for word in opened.batches.words():
+            listener.say(f"{who}: {word}")
+            _used[network, computing] = _told(opened)
+        yield _features(rows)
+
+
+def compute_features(
+    pictures: NDArray[np.float32],
+    regions: NDArray[np.float32] | None,
+    network: FrozenNetwork,
+    *,
+    computing: Computing,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Features of some pictures; see :func:`stream_features`.
+
+    Parameters
+    ----------
+    pictures : (n, size, size) array of float32
+        0 is black, 1 is white.
+    regions : (n, size, size) array of float32 or None
+        For the pooling ``"roi"``.
+    network : FrozenNetwork
+        What features are taken from.
+    computing : Computing
+        From :func:`choose_computing`.
+    progress : Progress, optional
+        Told what is worth knowing.
 
     Returns
     -------
     (n, channels) array of float32
-    """
-    import torch
 
-    chosen, layer, device = network
-    frozen = _frozen_network(chosen, _stamp(chosen.file), layer=layer, device=device)
-    batches = []
-    with repeatable(), torch.inference_mode():
-        for start in range(0, len(pixels), batch_size):
-            rows = np.minimum(np.arange(start, start + batch_size), len(pixels) - 1)
-            batch = torch.from_numpy(pixels[rows]).to(device, memory_format=torch.channels_last)
-            batches.append(frozen(batch).cpu().numpy()[: len(pixels) - start])
-    return np.concatenate(batches)
+    Raises
+    ------
+    CaseError
+        When the network cannot compute one of the pictures.
+    """
+    features = next(stream_features([(pictures, regions)], network, computing, progress=progress))
+    if isinstance(features, CaseError):
+        raise features
+    return features
+
+
+def computed_by(network: FrozenNetwork, computing: Computing) -> dict[str, Any]:
+    """What a network was really computed by in this process, for provenance.
+
+    Returns
+    -------
+    dict
+        :meth:`Computing.facts` of the choice or of what took its place, with ``equality`` to eager float32
+        (``relative_error, correlation, pictures``) once something was computed.
+    """
+    return dict(_used.get((network, computing), computing.facts()))
 
 
 def weights_hash(chosen: Pretrained) -> str:
     """SHA-256 of a source's file, or the seed of drawn weights in words."""
     file = chosen.file
-    return f"drawn with seed {chosen.source.seed}" if file is None else _file_hash(file, _stamp(file))
+    return f"drawn with seed {chosen.source.seed}" if file is None else _file_hash(file, file_stamp(file))
 
 
 def unusable(chosen: Pretrained) -> str | None:
     """Why a network cannot be had from a source's file here, or None; the file is read and proved once per process."""
-    return missing_packages() or (None if chosen.file is None else _refusal(chosen, _stamp(chosen.file)))
+    return missing_packages() or (None if chosen.file is None else _refusal(chosen, file_stamp(chosen.file)))
 
 
-def versions() -> dict[str, str]:
-    """Versions of the packages that the numbers depend on."""
-    import torch
-    import torchvision
+def _checked(item: Pictures, network: FrozenNetwork) -> Pictures:
+    pictures, regions = item
+    if not len(pictures) or pictures.shape[1:] != (network.size, network.size):
+        raise ValueError(f"one or more pictures of {network.size} x {network.size} are needed, not {pictures.shape}")
+    if (regions is not None) != (network.pooling == "roi"):
+        raise ValueError(f"pooling {network.pooling!r} {'needs' if regions is None else 'has no use for'} regions")
+    if regions is not None and regions.shape != pictures.shape:
+        raise ValueError(f"regions of {regions.shape} for pictures of {pictures.shape}")
+    single = np.ascontiguousarray(pictures, dtype=np.float32)
+    return single, None if regions is None else np.ascontiguousarray(regions, dtype=np.float32)
 
-    return {"torch": str(torch.__version__), "torchvision": str(torchvision.__version__)}
+
+def _first(items: Iterator[Pictures], wanted: int) -> list[Pictures]:
+    """As many items as hold the pictures that are wanted, or all."""
+    found: list[Pictures] = []
+    while sum(len(pictures) for pictures, _ in found) < wanted:
+        item = next(items, None)
+        if item is None:
+            break
+        found.append(item)
+    return found
 
 
-def _stamp(file: Path | None) -> tuple[int, int]:
-    """Size and time of a file, so that a replaced one is read anew."""
-    if file is None:
-        return 0, 0
-    status = file.stat()
-    return status.st_size, status.st_mtime_ns
+def _told(opened: Opened) -> dict[str, Any]:
+    equality = {} if opened.equality is None else {"equality": opened.equality.facts()}
+    return {**opened.computing.facts(), "batch_size": opened.batches.size, **equality}
+
+
+def _features(rows: list[Row]) -> NDArray[np.float32] | CaseError:
+    bad = next((row for row in rows if isinstance(row, CaseError)), None)
+    return np.stack([row for row in rows if not isinstance(row, CaseError)]) if bad is None else bad
 
 
 @lru_cache(maxsize=16)
@@ -96,15 +193,3 @@ def _refusal(chosen: Pretrained, _stamp: tuple[int, int]) -> str | None:
     except WeightsError as error:
         return str(error)
     return None
-
-
-@lru_cache(maxsize=4)
-def _frozen_network(
-    chosen: Pretrained, _stamp: tuple[int, int], *, layer: str, device: Literal["cpu", "cuda"]
-) -> nn.Sequential:
-    import torch
-
-    network = fold_batchnorm(load_backbone(chosen, layer))
-    network.to(device)
-    network.to(memory_format=torch.channels_last)
-    return network

@@ -21,7 +21,9 @@ from radfusion.study import Study
 __all__ = ["predict_case"]
 
 #: Parts of an extractor's identity that make other features; versions are not among them.
-DECISIVE = ("settings", "parameter_file", "weights_sha256", "layer", "crop", "input")
+DECISIVE = (
+    "settings", "parameter_file", "weights_sha256", "network", "layer", "pooling", "crop", "flips", "input", "precision",
+)  # fmt: skip
 
 
 def predict_case(run: Path, image: Path, segmentation: Path) -> dict[str, Any]:
@@ -54,7 +56,8 @@ def predict_case(run: Path, image: Path, segmentation: Path) -> dict[str, Any]:
     files = CaseFiles("new case", str(image), str(segmentation))
     row: dict[str, float] = {}
     for extractor in needed:
-        (result,) = extract_batch(Extraction(extractor, study.imaging, (files,)))
+        prepared = extract_batch(Extraction(extractor, study.imaging, (files,)))
+        (result,) = extractor.complete(prepared, Progress())
         if result.reason:
             raise UserError(f"{image}: {result.stage}: {result.reason}")
         row |= {f"{extractor.source}:{name}": value for name, value in result.features.items()}
@@ -77,7 +80,7 @@ def _require_alike(extractors: list[Extractor], model: Model) -> None:
     for extractor in extractors:
         fitted, here = model.provenance.get(extractor.source, {}), extractor.identity()
         differs = [
-            key for key in DECISIVE if key in fitted and canonical_json(fitted[key]) != canonical_json(here[key])
+            key for key in DECISIVE if key in fitted and canonical_json(fitted[key]) != canonical_json(here.get(key))
         ]
         if differs:
             raise FeatureError(

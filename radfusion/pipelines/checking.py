@@ -16,7 +16,6 @@ from radfusion.execution.cache import Cache, default_cache_folder
 from radfusion.execution.work import Workers
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.modelling.folds import TrainingLabels, check_folds
-from radfusion.networks.devices import choose_device
 from radfusion.networks.weights import WEIGHTS
 from radfusion.pipelines.intake import Intake, intake
 from radfusion.pipelines.intake_tables import intake_page
@@ -175,6 +174,8 @@ def _look(study: Study, cache: Cache | None) -> _Looked:
             _disk(study, cohort, (cache or Cache(default_cache_folder())).folder)
     with found.collected():
         _radiomics(study)
+    if study.features.grid is not None:
+        found.missing |= study.features.grid.left_out()
     for extractor in study.features.deep:
         with found.collected():
             _deep(study, extractor, found.missing)
@@ -206,10 +207,10 @@ def _deep(study: Study, extractor: Deep, missing: dict[str, str]) -> None:
     reason = study.at_hand(extractor).unavailable()
     if reason and extractor.file is not None:
         raise WeightsError(f"{study.file}: features.deep: {reason}")
-    if reason and not any(form.url for form in WEIGHTS[extractor.weights].files):
+    if reason and not any(form.url for form in WEIGHTS[extractor.weights].files_of(extractor.network)):
         missing[extractor.source] = reason
-    if extractor.device == "cuda":
-        choose_device("cuda")
+    if reason is None or extractor.device not in ("auto", "cpu"):
+        extractor.computing()
 
 
 def _disk(study: Study, cohort: Cohort, folder: Path) -> None:

@@ -1,9 +1,8 @@
-"""The fusion study: one study file, one command, a report."""
+"""A study of features and models: one study file, one command, a report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from radfusion.cohorts.checks import check_cohort, require_files
@@ -12,12 +11,10 @@ from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.hashing import content_hash, file_hash
 from radfusion.core.results import (
-    Estimate,
     Exclusion,
     FeatureSource,
     Provenance,
     Selection,
-    Stability,
     StudyFacts,
     StudyResults,
 )
@@ -35,34 +32,22 @@ from radfusion.extraction.tables import extract
 from radfusion.modelling.arms import ArmFit, LateFit
 from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.fusion import late_fusion
-from radfusion.modelling.model import Model, fit_model, fuse_models
+from radfusion.modelling.model import Model, fuse_models
 from radfusion.modelling.null import shuffled_label_run
 from radfusion.networks.health import feature_health
 from radfusion.networks.weights import WEIGHTS, fetch_weights
 from radfusion.pipelines.checking import check_study, unusable_sets
 from radfusion.pipelines.controls import run_controls
+from radfusion.pipelines.fitted import Arm, FittedStudy, arm_tables, refitted
 from radfusion.pipelines.intake import Intake, intake
 from radfusion.pipelines.judging import Judgement, judge
 from radfusion.pipelines.outputs import RunFolder
+from radfusion.pipelines.pretraining import assess_pretraining, planned_pairs
+from radfusion.pipelines.selftest import study_self_test
 from radfusion.pipelines.stability import assess_stability, stable_tables, with_stability_step
 from radfusion.study import Study
 
-__all__ = ["FittedStudy", "arm_tables", "available_extractors", "extract_study", "looked_at", "run"]
-
-Arm = ArmFit | LateFit
-
-
-@dataclass(frozen=True)
-class FittedStudy:
-    """Fitted arms of a study with what they were fitted from."""
-
-    cohort: Cohort
-    tables: Mapping[str, FeatureTable]
-    stability: tuple[Stability, ...]
-    sources: tuple[FeatureSource, ...]
-    exclusions: tuple[Exclusion, ...]
-    arms: Mapping[str, Arm]
-    null: Estimate | None
+__all__ = ["available_extractors", "extract_study", "looked_at", "run"]
 
 
 def run(
@@ -74,7 +59,7 @@ def run(
     progress: Progress | None = None,
     offline: bool = False,
 ) -> StudyResults:
-    """Run a fusion study and write its run directory.
+    """Run a study and write its run directory.
 
     Parameters
     ----------
@@ -109,8 +94,10 @@ def run(
         extractors, missing = available_extractors(study, place.progress, offline=offline)
         looked = looked_at(study, checked.cohort, place)
         fitted = _fit(study, looked, extractors, missing=missing, place=place)
-        judgement = judge(study, fitted.cohort, fitted.arms)
+        judgement = judge(study, fitted.cohort, fitted.arms, pairs=planned_pairs(study, list(fitted.arms)))
         results = _results(study, checked.cohort, fitted, judgement=judgement, place=place)
+        pretraining = assess_pretraining(study, fitted, extractors, judgement=judgement, place=place)
+        results = results.model_copy(update={"pretraining": pretraining})
         stable = stable_tables(fitted.tables, fitted.stability)
         controls = run_controls(study, fitted.cohort, extractors, tables=stable, judgement=judgement, place=place)
         results = results.model_copy(update={"controls": controls})
@@ -145,7 +132,8 @@ def available_extractors(
     Weights that have a public address are asked for once; nothing is ever replaced by something else.
     """
     usable: list[Extractor] = [study.features.radiomics] if study.features.radiomics else []
-    missing = []
+    grid = study.features.grid
+    missing = [_absent(name, reason) for name, reason in (grid.left_out() if grid else {}).items()]
     for deep in study.features.deep:
         extractor = study.at_hand(deep)
         reason = extractor.unavailable()
@@ -155,7 +143,7 @@ def available_extractors(
             reason = _fetched(extractor, reason, progress)
         if reason:
             progress.say(f"weights source {deep.source!r} is left out: {reason}")
-            missing.append(FeatureSource(name=deep.source, kind="deep", n_features=0, available=False, reason=reason))
+            missing.append(_absent(deep.source, reason))
         else:
             usable.append(extractor)
     if not usable:
@@ -163,12 +151,16 @@ def available_extractors(
     return usable, missing
 
 
+def _absent(name: str, reason: str) -> FeatureSource:
+    return FeatureSource(name=name, kind="deep", n_features=0, available=False, reason=reason)
+
+
 def _fetched(extractor: Deep, reason: str, progress: Progress) -> str | None:
     source = WEIGHTS[extractor.weights]
-    if not any(form.url for form in source.files):
+    if not any(form.url for form in source.files_of(extractor.network)):
         return reason
     try:
-        fetch_weights(source, progress=progress)
+        fetch_weights(source, extractor.network, progress=progress)
     except WeightsError as error:
         return str(error)
     return extractor.unavailable()
@@ -206,15 +198,6 @@ def _require_usable(kept: Cohort, cohort: Cohort, exclusions: tuple[Exclusion, .
         raise CohortError([*mistakes, *reasons])
 
 
-def arm_tables(tables: Mapping[str, FeatureTable], fusion: tuple[str, ...]) -> dict[str, FeatureTable]:
-    """Arms that are fitted: every source alone, and radiomics joined with each deep source (early fusion)."""
-    arms = {"radiomics" if name == "radiomics" else f"deep-{name}": table for name, table in tables.items()}
-    if "early" in fusion and "radiomics" in tables:
-        deep = [name for name in tables if name != "radiomics"]
-        arms |= {f"early-{name}": tables["radiomics"].join(tables[name]) for name in deep}
-    return arms
-
-
 def _fit(
     study: Study, looked: Intake, extractors: list[Extractor], *, missing: list[FeatureSource], place: Workers
 ) -> FittedStudy:
@@ -232,8 +215,8 @@ def _fit(
     null_arm = _null_arm(study, to_fit)
     null_aucs = shuffled_label_run(to_fit[null_arm], used, study.modelling, seed=study.seed, workers=place)
     null = null_estimate(null_aucs, null_arm, level=study.evaluation.level)
-    sources = (*(_source(extractor, tables, used) for extractor in extractors), *missing)
-    return FittedStudy(used, tables, stability, sources, exclusions, arms, null)
+    there = [_source(study, each, tables[each.source], cohort=used, place=place) for each in extractors]
+    return FittedStudy(used, tables, stability, (*there, *missing), exclusions, arms, null)
 
 
 def _null_arm(study: Study, arms: Mapping[str, FeatureTable]) -> str:
@@ -243,34 +226,31 @@ def _null_arm(study: Study, arms: Mapping[str, FeatureTable]) -> str:
     return named[0] if named else list(arms)[-1]
 
 
-def _source(extractor: Extractor, tables: Mapping[str, FeatureTable], cohort: Cohort) -> FeatureSource:
-    table = tables[extractor.source]
-    training = table.restrict(cohort.of_set("training").frame.index)
-    deep = isinstance(extractor, Deep)
-    return FeatureSource(
+def _source(
+    study: Study, extractor: Extractor, table: FeatureTable, *, cohort: Cohort, place: Workers
+) -> FeatureSource:
+    source = FeatureSource(
         name=extractor.source,
         kind=extractor.kind,
         n_features=table.frame.shape[1],
         settings=dict(table.provenance[extractor.source]),
-        weights=dict(extractor.weights_facts()) if isinstance(extractor, Deep) else None,
-        health=feature_health(training.values) if deep else {},
     )
+    if not isinstance(extractor, Deep):
+        return source
+    training = table.restrict(cohort.of_set("training").frame.index)
+    looked = study_self_test(extractor, cohort, table, imaging=study.imaging, seed=study.seed, place=place)
+    facts = {"weights": extractor.weights_facts(), "health": feature_health(training.values), "self_test": looked}
+    return source.model_copy(update=facts)
 
 
 def _final_model(study: Study, fitted: FittedStudy, judgement: Judgement) -> Model:
     """The model chosen on training folds, as it was fitted on the whole training set."""
-    tables = arm_tables(stable_tables(fitted.tables, fitted.stability), study.modelling.fusion)
     final = judgement.final
-
-    def of_arm(name: str) -> Model:
-        arm = fitted.arms[name]
-        assert isinstance(arm, ArmFit)
-        return fit_model(arm, final.classifier, table=tables[name], cohort=fitted.cohort, seed=study.seed)
-
     arm = fitted.arms[final.arm]
     if isinstance(arm, LateFit):
-        return fuse_models(final.model, *map(of_arm, arm.parts), rule=arm.rule)
-    return of_arm(final.arm)
+        parts = (refitted(study, fitted, part, classifier=final.classifier) for part in arm.parts)
+        return fuse_models(final.model, *parts, rule=arm.rule)
+    return refitted(study, fitted, final.arm, classifier=final.classifier)
 
 
 def _results(

@@ -69,10 +69,23 @@ class Judgement:
         return tuple(sorted((*cohort_findings, *audit_results(results)), key=lambda finding: finding.code))
 
 
-def judge(study: Study, cohort: Cohort, arms: Mapping[str, Arm]) -> Judgement:
+def judge(
+    study: Study, cohort: Cohort, arms: Mapping[str, Arm], *, pairs: Sequence[tuple[str, str]] | None = None
+) -> Judgement:
     """Choose models on training folds, then evaluate and compare all of them on every set.
 
     Thresholds come from training out-of-fold predictions; no choice looks at a validation set.
+
+    Parameters
+    ----------
+    study : Study
+        Settings.
+    cohort : Cohort
+        Cases that are used.
+    arms : mapping of str to ArmFit or LateFit
+        What was fitted.
+    pairs : sequence of two str, optional
+        Arms to compare; by default those of :func:`planned_comparisons`.
     """
     models = _models(arms)
     final = next(model for model in models if model.final)
@@ -94,13 +107,14 @@ def judge(study: Study, cohort: Cohort, arms: Mapping[str, Arm]) -> Judgement:
     ]
     tested = [one for one in cohort.sets if one != "training"]
     by_arm = {model.arm: predictions[model.model] for model in best}
+    planned = planned_comparisons(list(by_arm)) if pairs is None else pairs
     return Judgement(
         models=models,
         final=final,
         predictions=predictions,
         thresholds=thresholds,
         estimates=tuple(estimates),
-        comparisons=_comparisons(study, by_arm, tested),
+        comparisons=_comparisons(study, by_arm, tested, pairs=planned),
         curves=tuple(
             curve for prediction in by_arm.values() for one in tested for curve in roc_curves(prediction.of_set(one))
         ),
@@ -149,10 +163,12 @@ def _of_model(thresholds: tuple[Threshold, ...], model: str) -> tuple[Threshold,
     return tuple(threshold for threshold in thresholds if threshold.model == model)
 
 
-def _comparisons(study: Study, by_arm: Mapping[str, Predictions], sets: Sequence[str]) -> tuple[Comparison, ...]:
+def _comparisons(
+    study: Study, by_arm: Mapping[str, Predictions], sets: Sequence[str], *, pairs: Sequence[tuple[str, str]]
+) -> tuple[Comparison, ...]:
     settings = study.evaluation
     primary = settings.primary
-    pairs = planned_comparisons(list(by_arm))
+    pairs = list(pairs)
     if primary and primary.models not in pairs and all(arm in by_arm for arm in primary.models):
         pairs = [pair for pair in pairs if set(pair) != set(primary.models)]
         pairs.insert(0, primary.models)

@@ -20,6 +20,8 @@ from radfusion.imaging.segmentations import KINDS
 from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.modelling.fusion import LATE_RULES
 from radfusion.modelling.selection import SELECTORS
+from radfusion.networks.architectures import NETWORKS
+from radfusion.networks.backends import BACKENDS
 from radfusion.networks.weights import WEIGHTS
 from radfusion.pipelines.templates import template_names
 from radfusion.report.sections import SECTIONS
@@ -32,6 +34,8 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "format": FORMATS,
     "segmentation": KINDS,
     "weights": WEIGHTS,
+    "network": NETWORKS,
+    "backend": BACKENDS,
     "perturbation": PERTURBATIONS,
     "control": CONTROLS,
     "selector": SELECTORS,

@@ -7,6 +7,7 @@ from typing import Any
 
 from radfusion.core.results import FeatureSource
 from radfusion.extraction.extractors.radiomics import Radiomics
+from radfusion.report.deep_sentences import TOLD_OF_PICTURES, shown_sentence
 from radfusion.report.wording import count, flat, join, percent, plain, sentence, significant
 
 __all__ = ["source_sentences", "untrained", "weights_hash"]
@@ -20,7 +21,7 @@ _TOLD = {
 
 def untrained(source: FeatureSource) -> bool:
     """Whether a deep source is the untrained control."""
-    return source.kind == "deep" and source.name == "random"
+    return source.kind == "deep" and source.settings.get("weights", source.name) == "random"
 
 
 def weights_hash(source: FeatureSource) -> str | None:
@@ -136,10 +137,26 @@ def _health(source: FeatureSource) -> str:
     if share is None:
         return ""
     tail = "" if rank is None else f" and their effective rank is {significant(rank)}"
-    return f" Their first principal component holds {percent(share)} of the variance{tail}."
+    return f" Their first principal component holds {percent(share)} of the variance{tail}.{_tested(source)}"
+
+
+def _tested(source: FeatureSource) -> str:
+    """How the preparation of the pictures agrees with the statistics that the weights were learned with."""
+    test = source.self_test
+    if test is None or test.own is None:
+        return ""
+    rank = [fit.own for fit in test.profiles].index(True) + 1
+    better = next((f"; '{fit.title}' fits clearly better" for fit in test.profiles if fit.profile == test.better), "")
+    return (
+        f" On {count(test.n_cases, 'training case')} the preparation of the pictures agreed with the statistics stored "
+        f"in batch normalisation as number {rank} of {len(test.profiles)} preparations{better}."
+    )
 
 
 def _inputs(source: FeatureSource) -> str:
     told = {"kind", "revision", "network", "weights", "weights_sha256", "layer", "spacing"}
-    words = flat({key: value for key, value in source.settings.items() if key not in told})
-    return f" Settings: {'; '.join(f'{key}: {value}' for key, value in words.items())}." if words else ""
+    shown = shown_sentence(source.settings)
+    left = {key: value for key, value in source.settings.items() if key not in told}
+    words = flat({key: value for key, value in left.items() if not shown or key not in TOLD_OF_PICTURES})
+    settings = f" Settings: {'; '.join(f'{key}: {value}' for key, value in words.items())}." if words else ""
+    return f"{' ' if shown else ''}{shown}{settings}"

@@ -6,7 +6,14 @@ from radfusion.core.results import Stability
 from radfusion.report.index import Index
 from radfusion.report.wording import count, interval_name, join, plain
 
-__all__ = ["NOT_ASSESSED", "perturbation_words", "stability_sentence", "stability_sentences", "threshold_words"]
+__all__ = [
+    "NOT_ASSESSED",
+    "change_words",
+    "perturbation_words",
+    "stability_sentence",
+    "stability_sentences",
+    "threshold_words",
+]
 
 NOT_ASSESSED = "Segmentation reproducibility was not assessed."
 _TIMES = {2: "twice", 3: "three times", 4: "four times"}
@@ -19,6 +26,25 @@ _PERTURBATIONS = {
     "contour": "contour randomisation",
     "supervoxel": "supervoxel reassignment",
 }
+
+
+_CONTROLS = {
+    "roi_shuffle": "region shuffled",
+    "background_shuffle": "background shuffled",
+    "full_shuffle": "image shuffled",
+    "roi_noise": "region replaced by noise",
+}
+
+
+def change_words(name: str) -> str:
+    """Words for a negative control, a perturbation or a chain of these.
+
+    Examples
+    --------
+    >>> change_words("roi_shuffle"), change_words("noise")
+    ('region shuffled', 'noise addition')
+    """
+    return _CONTROLS.get(name) or perturbation_words(name)
 
 
 def perturbation_words(name: str) -> str:

@@ -49,8 +49,8 @@ def test_deprecated_features_are_those_that_pyradiomics_refuses():
         ("log-sigma-1-0-mm-3D_firstorder_Variance", "log-sigma-1-0-mm-3D", "filter response squared"),
         ("lbp-3D-m1_glcm_Contrast", "lbp-3D-m1", "none"),
         ("original_shape2D_Perimeter", "original", "mm"),
-        ("imagenet:layer3_pool_0007", "layer3", "none"),
-        ("avgpool_pool_0007", "avgpool", "none"),
+        ("imagenet:resnet50.layer3_global_0007", "resnet50.layer3", "none"),
+        ("vit_b_16.encoder.layers.encoder_layer_2_roi_0007", "vit_b_16.encoder.layers.encoder_layer_2", "none"),
     ],
 )
 def test_names_of_tables_are_understood(name, image_type, unit):
@@ -100,3 +100,9 @@ def test_formulas_of_the_first_order_family_are_those_that_are_computed():
     }
     for name, value in by_hand.items():
         assert float(computed[name]) == pytest.approx(float(value), rel=1e-9)
+
+
+def test_deep_features_say_network_layer_and_pooling():
+    entry = describe("imagenet:efficientnet_b0.features.8_roi_0012")
+    assert entry.family == "roi"
+    assert "the places inside the ROI of channel 12 of features.8 of efficientnet_b0;" in entry.definition

@@ -226,6 +226,25 @@ def test_the_window_of_an_inverted_film_holds_for_what_the_file_stores(write_dic
     np.testing.assert_allclose(read_scan("a", inverted, None, settings=shown).image, 255 - plain.image)
 
 
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("shape", [None, "LINEAR_EXACT"])
+def test_a_window_that_is_not_applied_is_stated_for_the_intensities_of_the_scan(write_dicom, grey, photometric, shape):
+    elements = {"WindowCenter": 2048, "WindowWidth": 1000, "BitsStored": 12, "HighBit": 11}
+    elements |= {"PhotometricInterpretation": photometric} | ({"VOILUTFunction": shape} if shape else {})
+    path = write_dicom(grey, **elements)
+    scan = read_scan("a", path, None, settings=SETTINGS)
+    low, high = map(float, scan.facts["stated_window"].split(" to "))
+    applied = read_scan("a", path, None, settings=ImagingSettings(window="file"))
+    np.testing.assert_allclose(np.clip((scan.image - low) / (high - low), 0, 1) * 255, applied.image)
+    assert "stated_window" not in applied.facts
+
+
+def test_a_window_that_is_no_straight_line_is_not_stated(write_dicom, grey):
+    for odd in ({"VOILUTFunction": "SIGMOID"}, {"WindowWidth": 1}):
+        path = write_dicom(grey, **{"WindowCenter": 2048, "WindowWidth": 1000, **odd})
+        assert "stated_window" not in read_scan("a", path, None, settings=SETTINGS).facts
+
+
 def test_a_window_of_the_study_holds_for_every_format(write_dicom, write_png, film):
     settings = ImagingSettings.model_validate({"window": {"centre": 100, "width": 50}})
     expected = np.clip(((film - 100.0) / 50 + 0.5) * 255, 0, 255)

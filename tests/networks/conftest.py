@@ -1,13 +1,16 @@
 """Weights files of every kind, written as their publishers write them."""
 
 import hashlib
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torchvision.models import resnet50
 
 from radfusion.networks.weights import WEIGHTS
+from tests.reference.keras_resnet50 import made_up
 
 STAGES = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
 
@@ -66,10 +69,30 @@ def save(tmp_path):
 
 @pytest.fixture(scope="session")
 def known_as():
-    """A source of the table that knows its file by the hash and size of another one."""
+    """A source of the table that knows its preferred file by the hash and size of another one."""
 
     def known(name, path):
-        data = path.read_bytes()
-        return replace(WEIGHTS[name], sha256=(hashlib.sha256(data).hexdigest(),), size=len(data))
+        data, (first, *others) = path.read_bytes(), WEIGHTS[name].files
+        first = replace(first, sha256=(hashlib.sha256(data).hexdigest(),), size=len(data))
+        return replace(WEIGHTS[name], files=(first, *others))
 
     return known
+
+
+@pytest.fixture(scope="session")
+def keras_features(root):
+    """What Keras computes with the made-up weights, by stage, and the shapes of these weights."""
+    return json.loads((root / "tests" / "reference" / "keras_resnet50.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def keras_arrays(keras_features):
+    """Made-up weights of Keras' ResNet-50 as ``layer/weight``; nobody may change them."""
+    shapes = keras_features["weights"].items()
+    return {name: made_up(*name.split("/"), tuple(shape)) for name, shape in shapes}
+
+
+@pytest.fixture(scope="session")
+def keras_points(keras_arrays):
+    """The same names and shapes, each array one number repeated: for files that are refused before they are used."""
+    return {name: np.broadcast_to(np.float32(2), array.shape) for name, array in keras_arrays.items()}

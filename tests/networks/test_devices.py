@@ -1,10 +1,20 @@
 import sys
+import threading
 
 import pytest
 import torch
+from pydantic import TypeAdapter, ValidationError
 
 from radfusion.errors import UserError, WeightsError
-from radfusion.networks.devices import choose_device, missing_packages, repeatable, require_packages
+from radfusion.networks.devices import (
+    Device,
+    choose_device,
+    devices_here,
+    gpu_titles,
+    missing_packages,
+    repeatable,
+    require_packages,
+)
 
 has_gpu = torch.cuda.is_available()
 
@@ -30,14 +40,40 @@ def test_builds_that_do_not_belong_together_are_explained(tmp_path, monkeypatch)
 
 
 def test_the_device_is_what_is_there():
-    assert choose_device("cpu") == "cpu"
-    assert choose_device("auto") == ("cuda" if has_gpu else "cpu")
+    here = devices_here()
+    assert here[-1] == "cpu"
+    assert [choose_device(name) for name in here] == [*here]
+    assert choose_device("auto") == here[0]
+    assert has_gpu == ("cuda" in here)
 
 
-@pytest.mark.skipif(has_gpu, reason="has a GPU")
-def test_a_gpu_that_is_not_there_is_refused():
-    with pytest.raises(UserError, match="'cuda': torch sees no CUDA device here; allowed: auto, cpu"):
-        choose_device("cuda")
+@pytest.mark.parametrize(("name", "why"), [("cuda", "no CUDA device"), ("cuda:1", "no CUDA"), ("mps", "no Apple GPU")])
+def test_a_gpu_that_is_not_there_is_refused(name, why):
+    if name in devices_here():
+        pytest.skip(f"has {name}")
+    if has_gpu and name == "cuda:1":
+        why = "sees 1 CUDA"
+    with pytest.raises(UserError, match=rf"device '{name}': torch sees {why}.*allowed here: auto, .*cpu$"):
+        choose_device(name)
+
+
+def test_a_gpu_has_a_name_and_the_cpu_needs_none():
+    assert gpu_titles("cpu") == []
+    if not has_gpu:
+        pytest.skip("torch sees no CUDA device here")
+    assert len(gpu_titles("cuda")) == torch.cuda.device_count()
+    assert all(gpu_titles("cuda:0"))
+
+
+@pytest.mark.parametrize("name", ["auto", "cpu", "cuda", "cuda:0", "cuda:15", "mps"])
+def test_a_study_may_name_these_devices(name):
+    assert TypeAdapter(Device).validate_python(name) == name
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:a", "cuda0", "CPU", ""])
+def test_a_study_may_name_no_other_device(name):
+    with pytest.raises(ValidationError, match="should match pattern"):
+        TypeAdapter(Device).validate_python(name)
 
 
 def test_one_thread_and_only_for_as_long_as_needed():
@@ -45,3 +81,27 @@ def test_one_thread_and_only_for_as_long_as_needed():
     with repeatable():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2
+
+
+def test_threads_that_overlap_restore_what_was_before_all_of_them():
+    """The second enters while the first is inside and leaves after it: what it found is not what was before."""
+    torch.set_num_threads(2)
+    tf32 = torch.backends.cudnn.allow_tf32
+    inside, outside, found = threading.Barrier(2, timeout=30), threading.Event(), []
+
+    def second():
+        inside.wait()
+        with repeatable():
+            inside.wait()
+            assert outside.wait(30)
+            found.append((torch.get_num_threads(), torch.backends.cudnn.allow_tf32))
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with repeatable():
+        inside.wait()
+        inside.wait()
+    outside.set()
+    thread.join()
+    assert found == [(1, False)]
+    assert (torch.get_num_threads(), torch.backends.cudnn.allow_tf32) == (2, tf32)

@@ -44,7 +44,7 @@ def test_too_many_folds_are_refused_early(small_study: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("features.deep=[{weights: random}, {weights: random, layer: layer1}]", "has two entries in deep"),
+        ("features.deep=[{weights: random}, {weights: random, layer: layer1}]", "give one another `name`"),
         ("evaluation.primary.models=[early-randon, radiomics]", "did you mean 'early-random'?"),
         ("cohort.classes=[0, 1, 1]", "each is named once"),
         ("seed=5000000000", "less than 2147483648"),

@@ -78,6 +78,10 @@ class Extractor(Settings):
     def identity(self) -> Mapping[str, Any]:
         """Everything that the values depend on beside the scan: settings, versions, hash of the weights."""
 
+    def computed(self) -> Mapping[str, Any]:
+        """What is known of the computing only once it is done, for provenance."""
+        return {}
+
     @abstractmethod
     def extract(self, scans: Sequence[Scan]) -> list[dict[str, float]]:
         """Feature name (without source) to value, per scan, in the same order of names for every scan.

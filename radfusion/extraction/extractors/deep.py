@@ -2,116 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import chain
+from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from numpy.typing import NDArray
+from PIL import Image
 
 from radfusion.core.scan import Scan
-from radfusion.errors import CaseError, WeightsError
-from radfusion.extraction.extractors.base import Extractor
-from radfusion.networks.architectures import NETWORKS
-from radfusion.networks.devices import Device, choose_device
-from radfusion.networks.inference import compute_features, unusable, versions, weights_hash
-from radfusion.networks.preprocessing import CropSettings, crop_roi, network_input
-from radfusion.networks.weights import WEIGHTS, Pretrained, WeightsSource, find_weights
+from radfusion.errors import CaseError, FeatureError, WeightsError
+from radfusion.execution.progress import Progress
+from radfusion.extraction.engine import Measured
+from radfusion.extraction.extractors.base import Extracted, Extractor, Shown
+from radfusion.extraction.network_settings import NetworkSettings
+from radfusion.networks.backbones import resolve_layer
+from radfusion.networks.devices import missing_packages
+from radfusion.networks.inference import (
+    Computing,
+    FrozenNetwork,
+    choose_computing,
+    computed_by,
+    stream_features,
+    unusable,
+    weights_hash,
+)
+from radfusion.networks.preprocessing import Crop, contact_sheet, crops_of, flipped
+from radfusion.networks.trained import own_source
+from radfusion.networks.weights import WEIGHTS, Pretrained, find_weights, how_to_get
 
 __all__ = ["Deep"]
 
 
-class Deep(Extractor):
-    """Average-pooled activations of ResNet-50, weights frozen.
-
-    Attributes
-    ----------
-    weights : str
-        Weights source, a name of the table ``radfusion names weights``.
-    file : path or None
-        Its file, when it lies in none of the usual places.
-    layer : {"layer1", "layer2", "layer3", "layer4"} or None
-        Stage that features are taken from; None is the deepest that the source has.
-    size : int
-        Rows and columns that the crop is resized to.
-    margin : float
-        Surroundings of the ROI on every side, in units of its longer side.
-    outside : {"keep", "zero"}
-        Keep pixels outside the ROI, or make them black.
-    batch_size : int
-        Images computed together. Part of the identity: features of other batch sizes differ in the last digits.
-    device : {"auto", "cpu", "cuda"}
-        Where the network runs.
+class Deep(NetworkSettings, Extractor):
+    """Pooled activations of a pretrained network, weights frozen.
 
     Examples
     --------
     >>> Deep(weights="imagenet-caffe").layer_name
     'layer3'
+    >>> Deep(weights="imagenet", name="imagenet-boxes", crop="box").source
+    'imagenet-boxes'
     """
 
     kind: ClassVar[str] = "deep"
 
-    weights: str = Field("imagenet", description="weights source; see `radfusion weights list`")
-    file: Path | None = Field(None, description="its file, relative to the study, when it is in no usual place")
-    layer: Literal["layer1", "layer2", "layer3", "layer4"] | None = Field(
-        None, description="stage that features are taken from; null: the deepest that the source has"
-    )
-    size: int = Field(default=224, ge=32, le=1024, description="rows and columns that the crop is resized to")
-    margin: float = Field(
-        default=0.1, ge=0, le=5, description="surroundings of the ROI on every side, in units of its longer side"
-    )
-    outside: Literal["keep", "zero"] = Field("keep", description="keep pixels outside the ROI, or make them black")
-    batch_size: int = Field(default=8, ge=1, le=512, description="images computed together")
-    device: Device = Field("auto", description="where the network runs: auto, cpu or cuda")
-
-    @field_validator("weights")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in WEIGHTS:
-            raise ValueError(WEIGHTS.unknown(name))
-        return name
-
-    @model_validator(mode="after")
-    def _has_layer(self) -> Self:
-        layers = NETWORKS["resnet50"].layers_to(WEIGHTS[self.weights].deepest)
-        if self.layer is not None and self.layer not in layers:
-            raise ValueError(f"weights {self.weights!r} have no {self.layer!r}; allowed: {', '.join(layers)}")
-        return self
-
     @property
     def batch(self) -> int:
-        """Number of scans that are extracted together."""
-        return self.batch_size
+        """Number of scans that a worker prepares together."""
+        return self.batch_size or 8
 
     @property
     def source(self) -> str:
-        """Name of the weights source."""
-        return self.weights
-
-    @property
-    def weights_source(self) -> WeightsSource:
-        """Entry of the table of weights."""
-        return WEIGHTS[self.weights]
-
-    @property
-    def layer_name(self) -> str:
-        """Stage that features are taken from."""
-        return self.layer or NETWORKS["resnet50"].layers_to(self.weights_source.deepest)[-1]
-
-    @property
-    def crop_settings(self) -> CropSettings:
-        """How the ROI is shown to the network."""
-        return CropSettings(size=self.size, margin=self.margin, outside=self.outside)
+        """Name of the source in features and arms."""
+        return self.name or self.weights
 
     def unavailable(self) -> str | None:
-        """Why weights or packages are absent or unfit here and what to do, or None. Downloads nothing."""
+        """Why weights or packages are absent or unfit here and what to do, or None. Downloads nothing.
+
+        Raises
+        ------
+        FeatureError
+            When the network has no such layer, which no file can mend.
+        """
+        if reason := missing_packages():
+            return reason
         try:
-            return unusable(self.pretrained())
+            chosen = self.pretrained()
         except WeightsError as error:
             return str(error)
+        try:
+            resolve_layer(chosen, self.layer)
+        except WeightsError as error:
+            raise FeatureError(f"features.deep, {self.source}: {error}") from error
+        return unusable(chosen)
 
     def identity(self) -> Mapping[str, Any]:
-        """Weights hash, layer, preprocessing, versions, device and batch size.
+        """Hash of the weights, network, layer, what it is shown, how it is computed, versions.
 
         Raises
         ------
@@ -119,54 +88,160 @@ class Deep(Extractor):
             When the weights are absent.
         """
         chosen = self.pretrained()
-        expected = self.weights_source.input
         return {
             "kind": self.kind,
-            "revision": 1,
-            "network": "resnet50",
+            "revision": 2,
+            "network": self.network,
             "weights": self.weights,
             "weights_sha256": weights_hash(chosen),
             "layer": self.layer_name,
-            "pooling": "average",
-            "crop": self.crop_settings.model_dump(),
-            "window": "8-bit images 0 to 255, others 1st to 99th percentile of the crop",
-            "resize": "bilinear, antialiased",
+            "pooling": self.pooling,
+            "crop": self.crop_settings.model_dump(mode="json"),
+            "flips": self.flips,
+            "interpolation": "bilinear, antialiased",
             "channels": "grey repeated to 3",
-            "input": {"white": expected.white, "order": expected.order, "mean": expected.mean, "std": expected.std},
-            "batch_size": self.batch_size,
-            "device": choose_device(self.device),
-            "precision": "float32",
-            **versions(),
+            "input": asdict(chosen.source.input),
+            "graph": asdict(chosen.source.graph),
+            **self.computing().facts(),
         }
 
+    def computed(self) -> Mapping[str, Any]:
+        """What really computed the features in this process, and how equal they are to eager float32."""
+        return computed_by(self.frozen_network(), self.computing())
+
+    def prepare(self, scans: Sequence[Scan]) -> list[Measured | Shown | CaseError]:
+        """Pictures of each scan, or why it gives none; needs no torch."""
+        return [self._pictures_or_why_not(scan) for scan in scans]
+
+    def complete(self, results: Iterable[Extracted], progress: Progress) -> Iterator[Extracted]:
+        """Features ``{network}.{layer}_{pooling}_{index}`` of what was prepared, in the same order, as it comes.
+
+        Parameters
+        ----------
+        results : iterable of Extracted
+            As they come from the workers; those without pictures pass unchanged.
+        progress : Progress
+            Told what the network is computed with.
+
+        Raises
+        ------
+        WeightsError
+            When the weights are absent or not what their source promises.
+        """
+        coming = iter(results)
+        first = next(coming, None)
+        if first is None:
+            return
+        waiting: deque[Extracted] = deque()
+        stream = stream_features(
+            self._views(chain([first], coming), waiting),
+            self.frozen_network(),
+            self.computing(),
+            progress=progress,
+        )
+        for features in stream:
+            while waiting[0].shown is None:
+                yield waiting.popleft()
+            yield self._featured(waiting.popleft(), features)
+        yield from waiting
+
+    def measure(self, scans: Sequence[Scan]) -> list[Measured | CaseError]:
+        """Features of each scan, or why it gives none; all of it in this process.
+
+        Raises
+        ------
+        WeightsError
+            When the weights are absent or not what their source promises.
+        """
+        prepared = zip(scans, self.prepare(scans), strict=True)
+        results = [
+            Extracted(scan.case, {}, stage=each.stage, reason=each.reason)
+            if isinstance(each, CaseError)
+            else Extracted(scan.case, {}, shown=each if isinstance(each, Shown) else None)
+            for scan, each in prepared
+        ]
+        return [
+            CaseError(result.reason, stage=result.stage) if result.reason else Measured(dict(result.features), {})
+            for result in self.complete(results, Progress())
+        ]
+
     def extract(self, scans: Sequence[Scan]) -> list[dict[str, float]]:
-        """Features ``{layer}_pool_{index}`` of each scan.
+        """Features of each scan.
 
         Raises
         ------
         CaseError
-            When a scan's ROI is empty, or its crop holds no contrast or no finite numbers.
+            When a scan's ROI is empty, or what would be shown of it holds no contrast or no finite numbers.
         WeightsError
             When the weights are absent or not what their source promises.
         """
-        if not scans:
-            return []
-        grey = np.stack([crop_roi(scan, self.crop_settings).grey for scan in scans])
-        network = (self.pretrained(), self.layer_name, choose_device(self.device))
-        features = compute_features(network_input(grey, self.weights_source.input), network, self.batch_size)
-        names = [f"{self.layer_name}_pool_{index:04d}" for index in range(features.shape[1])]
-        if not np.isfinite(features).all():
-            bad = [scan.case for scan, row in zip(scans, features, strict=True) if not np.isfinite(row).all()]
-            raise CaseError(f"the network answers {bad[0]!r} with numbers that are not finite", stage="deep")
-        return [dict(zip(names, row.tolist(), strict=True)) for row in features.astype(np.float64)]
+        features = []
+        for answer in self.measure(scans):
+            if isinstance(answer, CaseError):
+                raise answer
+            features.append(dict(answer.values))
+        return features
+
+    def crops(self, scan: Scan) -> tuple[Crop, ...]:
+        """What the network is shown of a scan, picture by picture.
+
+        Raises
+        ------
+        CaseError
+            When there is nothing to show.
+        """
+        return crops_of(scan, self.crop_settings, regions=self.pooling == "roi")
+
+    def pictures(self, scan: Scan) -> Shown:
+        """Pictures of a scan as they travel to the network, with the regions where features are pooled over them.
+
+        Raises
+        ------
+        CaseError
+            When there is nothing to show.
+        """
+        crops = self.crops(scan)
+        regions = [crop.region for crop in crops if crop.region is not None]
+        return Shown(np.stack([crop.grey for crop in crops]), np.stack(regions) if regions else None)
+
+    def describe(self, scan: Scan) -> list[dict[str, Any]]:
+        """What was done for each picture of a scan: plane, box, window and the rule that it comes from."""
+        return [crop.facts for crop in self.crops(scan)]
+
+    def contact_sheet(self, scans: Sequence[Scan]) -> Image.Image:
+        """All pictures of some scans in one image, to look at.
+
+        Raises
+        ------
+        CaseError
+            When there is nothing to show of one of them.
+        """
+        return contact_sheet([crop.grey for scan in scans for crop in self.crops(scan)])
 
     def weights_facts(self) -> dict[str, Any]:
         """What a report says of the weights, with the hash of the file that was read."""
-        return {**self.weights_source.facts(), "sha256": weights_hash(self.pretrained())}
+        chosen = self.pretrained()
+        return {**chosen.source.facts(), "sha256": weights_hash(chosen)}
 
-    def describe(self, scan: Scan) -> dict[str, Any]:
-        """What the network is shown of a scan: box, slice, window and where the window comes from."""
-        return crop_roi(scan, self.crop_settings).facts
+    def frozen_network(self) -> FrozenNetwork:
+        """Network, layer and pooling.
+
+        Raises
+        ------
+        WeightsError
+            When the weights are absent.
+        """
+        return FrozenNetwork(self.pretrained(), self.layer_name, self.pooling, self.shown_size)
+
+    def computing(self) -> Computing:
+        """Device, library, precision and batch size, chosen for this machine where the study leaves them open.
+
+        Raises
+        ------
+        UserError
+            When what the study asks for is not here.
+        """
+        return choose_computing(self.device, self.backend, self.precision, batch_size=self.batch_size)
 
     def pretrained(self) -> Pretrained:
         """Weights, network and file.
@@ -176,13 +251,38 @@ class Deep(Extractor):
         WeightsError
             When the file is nowhere; says what to do.
         """
-        source = self.weights_source
-        file = find_weights(source, file=self.file)
+        source = WEIGHTS[self.weights]
+        file = find_weights(source, self.network, file=self.file)
+        if self.weights == "file" and file is not None:
+            return Pretrained(own_source(file, self.network, self.contract), self.network, file)
         if file is None and not source.drawn:
-            form = source.files_of("resnet50")[0]
-            raise WeightsError(
-                f"weights {source.name!r} ({form.name}) are not here: {source.obtain.format(name=source.name)}"
-                f"{'' if form.url else f', then `radfusion weights import {source.name} {form.name}`'}; "
-                "or name the file in the study, or its folder in RADFUSION_WEIGHTS"
-            )
-        return Pretrained(source, "resnet50", file)
+            how = how_to_get(source, self.network)
+            raise WeightsError(f"weights {source.name!r} are not here: {how}; or name the file in the study")
+        return Pretrained(source, self.network, file)
+
+    def _pictures_or_why_not(self, scan: Scan) -> Shown | CaseError:
+        try:
+            return self.pictures(scan)
+        except CaseError as error:
+            return error
+
+    def _views(
+        self, results: Iterable[Extracted], waiting: deque[Extracted]
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32] | None]]:
+        """Pictures and regions of each result, mirrored as well; every result is noted in `waiting`."""
+        for result in results:
+            waiting.append(result)
+            if result.shown is not None:
+                regions = result.shown.regions
+                pictures = flipped(result.shown.pictures, self.flips)
+                yield pictures, None if regions is None else flipped(regions, self.flips)
+
+    def _featured(self, result: Extracted, features: NDArray[np.float32] | CaseError) -> Extracted:
+        if isinstance(features, CaseError):
+            return replace(result, shown=None, stage=features.stage, reason=features.reason)
+        values = features.astype(np.float64).mean(axis=0)
+        if not np.isfinite(values).all():
+            return replace(result, shown=None, stage=self.kind, reason="the network answers with numbers not finite")
+        stem = f"{self.network}.{self.layer_name}_{self.pooling}"
+        named = {f"{stem}_{index:04d}": value for index, value in enumerate(values.tolist())}
+        return replace(result, features=named, shown=None)

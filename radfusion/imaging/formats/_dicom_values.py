@@ -62,10 +62,14 @@ def intensities(
     values, ends = scaled.values, scaled.ends
     if scaled.fact:
         facts["rescaled"] = scaled.fact
+    inverted = header.PhotometricInterpretation == "MONOCHROME1"
+    window = group_of(header, frame, "FrameVOILUTSequence") or header
     if settings.window == "file":
-        values, facts["window"] = _file_window(path, values, group_of(header, frame, "FrameVOILUTSequence") or header)
+        values, facts["window"] = _file_window(path, values, window)
         ends = (0.0, 255.0)
-    if header.PhotometricInterpretation == "MONOCHROME1":
+    elif stated := _stated_window(window, ends[0] + ends[1] if inverted else None):
+        facts["stated_window"] = stated
+    if inverted:
         values = ends[0] + ends[1] - values
         facts["inverted"] = "MONOCHROME1"
     return _without_padding(path, values, _padding(stored, header), settings=settings, facts=facts), facts
@@ -118,6 +122,26 @@ def _file_window(path: Path, values: NDArray[np.float64], item: Any) -> tuple[ND
         raise CaseError(f"{path.name}: the window {shape} of centre {centre:g} and width {width:g} cannot be applied")
     shown = windowed(values, centre, width, shape=shape)  # type: ignore[arg-type]
     return shown, f"of the file, {shape}, centre {centre:g}, width {width:g}, 0 to 255"
+
+
+def _stated_window(item: Any, mirrored: float | None) -> str | None:
+    """Intensities of the scan that the file's linear window makes black and white; None where it states no such one.
+
+    Of an inverted film they are mirrored like its pixels: an intensity and its mirror add up to `mirrored`.
+    """
+    try:
+        centre, width = (_first(item.get(keyword)) for keyword in ("WindowCenter", "WindowWidth"))
+    except (TypeError, ValueError, IndexError):
+        return None
+    shape = printable(item.get("VOILUTFunction") or "LINEAR")
+    least = 1.0 if shape == "LINEAR" else 0.0
+    if item.get("VOILUTSequence") or shape not in {"LINEAR", "LINEAR_EXACT"} or centre is None or width is None:
+        return None
+    if not math.isfinite(centre) or not least < width < math.inf:
+        return None
+    centre, width = centre - least / 2, width - least
+    low, high = centre - width / 2, centre + width / 2
+    return f"{low:.10g} to {high:.10g}" if mirrored is None else f"{mirrored - high:.10g} to {mirrored - low:.10g}"
 
 
 def _first(value: Any) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from radfusion.core.results import FeatureSource
+from radfusion.evaluation.deep_features import COLLAPSED_SHARE
 from radfusion.report.blocks import Block, Cell, Data, Level, Note, Table, Text
 from radfusion.report.feature_sentences import untrained, weights_hash
 from radfusion.report.index import Index
@@ -12,9 +13,6 @@ from radfusion.report.sections.base import SECTIONS, Section
 from radfusion.report.wording import count, fixed, flat, join, percent, plain, sentence
 
 __all__ = ["build"]
-
-#: A first principal component above this share means that features are nearly copies of each other.
-COLLAPSED = 0.9
 
 
 def build(index: Index) -> list[Block]:
@@ -51,7 +49,7 @@ def _weights(source: FeatureSource) -> tuple[str, str]:
 
 def _health(source: FeatureSource) -> tuple[Cell, Cell]:
     share, rank = source.health.get("first_component_share"), source.health.get("effective_rank")
-    level: Level | None = "warn" if share is not None and share > COLLAPSED else None
+    level: Level | None = "warn" if share is not None and share > COLLAPSED_SHARE else None
     return (
         Cell("–" if share is None else percent(share), level=level, numeric=True),
         Cell("–" if rank is None else fixed(rank, 1), numeric=True),
@@ -78,8 +76,8 @@ def _table(index: Index) -> Table:
         ),
         rows=tuple(rows),
         notes=(
-            "First component: share of the variance of the standardised training features in their first principal "
-            f"component; above {percent(COLLAPSED, 0)} the features are nearly copies of each other. Full hashes are "
+            "First component: share of the variance of the training features in their first principal component; "
+            f" above {percent(COLLAPSED_SHARE, 0)} the features are nearly copies of each other. Full hashes are "
             "in the CSV file.",
         ),
         data=Data(

@@ -11,17 +11,11 @@ from radfusion.report.blocks import Block, Cell, Data, Note, Picture, Table, Tex
 from radfusion.report.drawings.stability import Distribution, draw_distributions
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
-from radfusion.report.stability_sentences import NOT_ASSESSED, perturbation_words, stability_sentence
+from radfusion.report.stability_sentences import NOT_ASSESSED, change_words, perturbation_words, stability_sentence
 from radfusion.report.wording import count, estimate, fixed, interval, plain
 
 __all__ = ["build"]
 
-_CONTROLS = {
-    "roi_shuffle": "region shuffled",
-    "background_shuffle": "background shuffled",
-    "full_shuffle": "image shuffled",
-    "roi_noise": "region replaced by noise",
-}
 #: Faults that are printed; results.json holds all.
 PRINTED = 10
 
@@ -88,7 +82,7 @@ def _group(feature: str) -> tuple[str, str]:
     >>> _group("radiomics:wavelet-LH_glcm_Contrast")
     ('wavelet-LH', 'glcm')
     """
-    image, class_ = [*feature.split(":", 1)[-1].split("_"), "–"][:2]
+    image, class_ = [*feature.split(":", 1)[-1].rsplit("_", 2), "–"][:2]
     return image, class_
 
 
@@ -189,7 +183,7 @@ def _controls(index: Index) -> list[Block]:
         a, b = each.original, each.controlled
         like = f"{each.n_like_original:,}/{each.n_features:,}"
         pair = (Cell(estimate(a), f"/controls/{at}/original"), Cell(estimate(b), f"/controls/{at}/controlled"))
-        rows.append((Cell(_CONTROLS.get(each.control, each.control)), Cell(a.set), *pair, Cell(like, numeric=True)))
+        rows.append((Cell(change_words(each.control)), Cell(a.set), *pair, Cell(like, numeric=True)))
         data.append((each.control, each.model, a.set, a.value, a.low, a.high, b.value, b.low, b.high, like))
     name = index.metric_name("macro_auc")
     table = Table(

@@ -47,7 +47,8 @@ def _warnings(index: Index) -> list[Note]:
     ]
     if index.primary is None or index.primary[1].p is None:
         notes.append(Note("fail", _no_primary(index)))
-    if "random" in (() if index.final is None else index.final.sources) and any(not untrained(each) for each in usable):
+    final = () if index.final is None else index.final.sources
+    if any(untrained(each) and each.name in final for each in usable) and not all(map(untrained, usable)):
         notes.append(Note("warn", "The final model uses features of the untrained control network."))
     if index.results.exclusions:
         cases = len({each.case for each in index.results.exclusions})

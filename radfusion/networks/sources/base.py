@@ -1,4 +1,4 @@
-"""Weights sources as data: where pretrained weights come from and what a network trained with them expects."""
+"""What a weights source is: where pretrained weights come from and what a network trained with them expects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from typing import Any, Literal
 
 from radfusion.core.registry import Registry
 
-__all__ = ["WEIGHTS", "Graph", "InputFormat", "Pretrained", "WeightsFile", "WeightsSource"]
+__all__ = [
+    "PHOTOGRAPHS",
+    "TORCHVISION_INPUT",
+    "WEIGHTS",
+    "Graph",
+    "InputFormat",
+    "Pretrained",
+    "WeightsFile",
+    "WeightsSource",
+]
+
+_WHOLE_HASH = 64
 
 
 @dataclass(frozen=True)
@@ -23,12 +34,22 @@ class InputFormat:
         Order of the channels, in which `mean` and `std` are written.
     mean, std : tuple of 3 float
         Subtracted from and divided into each channel.
+
+    Examples
+    --------
+    >>> print(InputFormat(1.0, "RGB", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)))
+    grey in 3 channels (RGB), black 0 and white 1, minus (0.5, 0.5, 0.5), divided by (0.5, 0.5, 0.5)
     """
 
     white: float
     order: Literal["RGB", "BGR"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    def __str__(self) -> str:
+        """Words for a table."""
+        scale = "" if self.std == (1.0, 1.0, 1.0) else f", divided by {self.std}"
+        return f"grey in 3 channels ({self.order}), black 0 and white {self.white:g}, minus {self.mean}{scale}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,8 @@ class WeightsFile:
         Hashes that the file is known by: 64 hexadecimal digits, or the leading ones where no more are published.
     hash_required : bool
         Refuse a file of another hash. False where the publisher states no hash: an unknown one is then told aloud.
+    mebibytes : float or None
+        Size as its publisher rounds it, where the bytes are not known.
     """
 
     name: str
@@ -79,6 +102,21 @@ class WeightsFile:
     size: int | None = None
     sha256: tuple[str, ...] = ()
     hash_required: bool = False
+    mebibytes: float | None = None
+
+    @property
+    def expected_bytes(self) -> int:
+        """Size for bars and disks, as exact as it is known; 0 when it is not."""
+        return self.size or round((self.mebibytes or 0) * 2**20)
+
+    @property
+    def hashes(self) -> str:
+        """Known hashes in words; dots stand for digits that are not known."""
+        return " or ".join(known if len(known) == _WHOLE_HASH else f"{known}..." for known in self.sha256)
+
+    def is_known_as(self, sha256: str) -> bool:
+        """Whether a hash of 64 digits is one that the file is known by."""
+        return any(sha256.startswith(known) for known in self.sha256)
 
 
 @dataclass(frozen=True)
@@ -104,6 +142,8 @@ class WeightsSource:
         Last stage that the files hold, where it is not the network's.
     seed : int or None
         Seed of drawn weights.
+    size : int or None
+        Rows and columns of the images that the weights were learned from, where they are not the network's.
     """
 
     name: str
@@ -117,6 +157,7 @@ class WeightsSource:
     graph: Graph = Graph()
     deepest: str | None = None
     seed: int | None = None
+    size: int | None = None
 
     @property
     def drawn(self) -> bool:
@@ -165,98 +206,5 @@ class Pretrained:
 
 WEIGHTS: Registry[WeightsSource] = Registry("weights source")
 
-_RESNET = "He K, et al. Deep residual learning for image recognition. CVPR 2016. doi:10.1109/CVPR.2016.90"
-_PHOTOGRAPHS = ("natural photographs",)
-_TORCHVISION_INPUT = InputFormat(1.0, "RGB", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_TORCHVISION_TERMS = "BSD-3-Clause (torchvision); the ImageNet photographs themselves are for research only"
-_FETCH = "radfusion weights fetch {name}"
-
-for _source in (
-    WeightsSource(
-        name="imagenet",
-        title="ImageNet (torchvision IMAGENET1K_V1)",
-        files=(
-            WeightsFile(
-                name="resnet50-0676ba61.pth",
-                layout="torchvision",
-                url="https://download.pytorch.org/models/resnet50-0676ba61.pth",
-                size=102_530_333,
-                sha256=("0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",),
-                hash_required=True,
-            ),
-        ),
-        input=_TORCHVISION_INPUT,
-        modalities=_PHOTOGRAPHS,
-        licence=_TORCHVISION_TERMS,
-        reference=_RESNET,
-        obtain=_FETCH,
-    ),
-    WeightsSource(
-        name="imagenet-v2",
-        title="ImageNet (torchvision IMAGENET1K_V2)",
-        files=(
-            WeightsFile(
-                name="resnet50-11ad3fa6.pth",
-                layout="torchvision",
-                url="https://download.pytorch.org/models/resnet50-11ad3fa6.pth",
-                size=102_540_417,
-                sha256=("11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca",),
-                hash_required=True,
-            ),
-        ),
-        input=_TORCHVISION_INPUT,
-        modalities=_PHOTOGRAPHS,
-        licence=_TORCHVISION_TERMS,
-        reference=_RESNET,
-        obtain=_FETCH,
-    ),
-    WeightsSource(
-        name="imagenet-caffe",
-        title="ImageNet (He et al., Caffe ResNet-50), stem to layer3",
-        files=(
-            WeightsFile(
-                name="resnet50_caffe_imagenet_stem_layer1-3.pt",
-                layout="torchvision",
-                size=34_380_587,
-                sha256=("a46c8ec9c6722ac1d382693005ebd0f4289105c0f030076fecd0d8319d976e1f",),
-                hash_required=True,
-            ),
-        ),
-        input=InputFormat(255.0, "BGR", (103.06, 115.90, 123.15), (1.0, 1.0, 1.0)),
-        modalities=_PHOTOGRAPHS,
-        licence="MIT (KaimingHe/deep-residual-networks)",
-        reference=_RESNET,
-        obtain="convert the stem and layer1 to layer3 of the authors' ResNet-50 to torchvision's names",
-        graph=Graph(stride="v1", stem="ceil"),
-        deepest="layer3",
-    ),
-    WeightsSource(
-        name="radimagenet",
-        title="RadImageNet (PyTorch lineage)",
-        files=(
-            WeightsFile(
-                name="ResNet50.pt",
-                layout="backbone",
-                sha256=("08629f7e7bd3e29b8ee9522ca3f65ce4d010a7ddf74f0ea3c7e3f3d0bbab0734",),
-                hash_required=False,
-            ),
-        ),
-        input=InputFormat(1.0, "RGB", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-        modalities=("CT", "MR", "US"),
-        licence="not stated for the weights (code MIT, dataset card CC BY 4.0)",
-        reference="Mei X, et al. RadImageNet. Radiol Artif Intell 2022;4(5):e210315. doi:10.1148/ryai.210315",
-        obtain="take ResNet50.pt of RadImageNet_pytorch from the authors (github.com/BMEII-AI/RadImageNet)",
-    ),
-    WeightsSource(
-        name="random",
-        title="random weights (control, nothing learned)",
-        files=(),
-        input=_TORCHVISION_INPUT,
-        modalities=(),
-        licence="none needed",
-        reference="He K, et al. Delving deep into rectifiers. ICCV 2015. doi:10.1109/ICCV.2015.123",
-        obtain="nothing to get: drawn with a fixed seed",
-        seed=20221107,
-    ),
-):
-    WEIGHTS.add(_source.name, _source)
+PHOTOGRAPHS = ("natural photographs",)
+TORCHVISION_INPUT = InputFormat(1.0, "RGB", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
