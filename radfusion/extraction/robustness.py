@@ -116,10 +116,6 @@ class Perturbed(Extractor):
         own = {"change": self.change, "seed": self.seed, "repeat": self.repeat, "revision": _REVISION}
         return {**self.extractor.identity(), "perturbed": {**own, "kind": self.extractor.kind}}
 
-    def computed(self) -> Mapping[str, Any]:
-        """What the extractor says of its computing."""
-        return self.extractor.computed()
-
     def extract(self, scans: Sequence[Scan]) -> list[dict[str, float]]:
         """Features of each scan as the perturbation leaves it.
 

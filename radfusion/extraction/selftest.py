@@ -77,14 +77,14 @@ def untrained_twin(extractor: Deep) -> Deep:
 def features_of(extractor: Deep, shown: Sequence[Shown]) -> NDArray[np.float64]:
     """Features of some cases, in this process.
 
+    Returns
+    -------
+    (cases, features) array of float64
+
     Raises
     ------
     FeatureError
         When the network cannot answer a case.
-
-    Returns
-    -------
-    (cases, features) array of float64
     """
     coming = [Extracted(str(at), {}, shown=each) for at, each in enumerate(shown)]
     found = list(extractor.complete(coming, Progress()))

@@ -31,6 +31,8 @@ __all__ = ["Extraction", "extract", "extract_batch"]
 
 #: Batches per worker that may wait to be shown to a network.
 AHEAD = 8
+#: What the cache keeps of a case beside its features.
+_KEPT = ("has_spacing", "faults", "computed")
 _UNTOLD = "these cases give no such feature"
 
 
@@ -160,13 +162,14 @@ def _remembered(keys: Mapping[str, str], cache: Cache) -> dict[str, Extracted]:
         if entry is not None:
             arrays, facts = entry
             features = dict(zip(facts["names"], arrays["values"].tolist(), strict=True))
-            found[case] = Extracted(case, features, has_spacing=facts["has_spacing"], faults=facts["faults"])
+            told = {name: facts[name] for name in _KEPT}
+            found[case] = Extracted(case, features, **told)
     return found
 
 
 def _remember(cache: Cache, key: str, result: Extracted) -> None:
     values = np.array(list(result.features.values()), dtype=np.float64)
-    facts = {"names": list(result.features), "has_spacing": result.has_spacing, "faults": dict(result.faults)}
+    facts = {"names": list(result.features), **{name: getattr(result, name) for name in _KEPT}}
     cache.put(key, {"values": values}, facts)
 
 
@@ -222,9 +225,19 @@ def _table(files: Sequence[CaseFiles], done: Mapping[str, Extracted], extractor:
     frame = pd.DataFrame.from_dict(rows, orient="index", dtype=np.float64)
     frame.columns = pd.Index([f"{extractor.source}:{name}" for name in frame.columns])
     known = sum(done[case].has_spacing for case in rows)
-    facts = {**extractor.identity(), **extractor.computed(), "spacing": {"known": known, "unknown": len(rows) - known}}
+    facts = {**extractor.identity(), **_computed([done[case].computed for case in rows])}
+    facts["spacing"] = {"known": known, "unknown": len(rows) - known}
     facts["not_computed"] = _not_computed(frame, done, extractor.source)
     return FeatureTable(frame, {extractor.source: facts}, exclusions)
+
+
+def _computed(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the cases say of their computing; a list where they do not agree."""
+    values: dict[str, list[Any]] = {}
+    for name, value in (pair for each in told for pair in each.items()):
+        if value not in values.setdefault(name, []):
+            values[name].append(value)
+    return {name: each[0] if len(each) == 1 else each for name, each in values.items()}
 
 
 def _not_computed(frame: pd.DataFrame, done: Mapping[str, Extracted], source: str) -> dict[str, dict[str, Any]]:

@@ -28,7 +28,7 @@ __all__ = ["Content", "DamagedFileError", "metadata_of", "read_content"]
 
 Container = Literal["torch", "hdf5", "safetensors"]
 
-_LARGEST = 4 << 30
+_LARGEST = 1 << 30
 _PICKLE, _ZIP, _HDF5 = b"\x80", b"PK\x03\x04", b"\x89HDF"
 _WEB_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*<(!doctype|html|head|\?xml|!--)", re.IGNORECASE)
 _DAMAGE = (
@@ -247,8 +247,16 @@ def _keras_datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
 
 
 def _keras_3_name(variables: h5py.Group, number: str, path: str) -> str:
-    name = variables.attrs.get("name")
+    name = variables.attrs["name"] if "name" in variables.attrs and _is_short_text(variables, "name") else None
     if not isinstance(name, str):
         raise WeightsError(f"{path} does not say which layer it belongs to: save the weights with a newer Keras")
     names = _KERAS_STATISTICS if len(variables) == len(_KERAS_STATISTICS) else _KERAS_WEIGHTS
     return f"{name}/{names.get(number, number)}"
+
+
+def _is_short_text(group: h5py.Group, attribute: str) -> bool:
+    """Whether an attribute can be read without harm: HDF5 believes a damaged one to be of any size."""
+    import h5py
+
+    found = group.attrs.get_id(attribute)
+    return found.shape == () and found.get_storage_size() < 1024 and h5py.check_string_dtype(found.dtype) is not None

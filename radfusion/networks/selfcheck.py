@@ -119,7 +119,7 @@ def _fits(
     import torch
 
     greys = np.frombuffer(pictures, dtype=np.float32).reshape(shape)
-    network = load_network(chosen).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = load_network(chosen).to(memory_format=torch.channels_last)
     fits = []
     with repeatable(), torch.inference_mode():
         for name, profile in profiles_for(chosen.source.input).items():

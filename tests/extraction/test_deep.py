@@ -124,6 +124,8 @@ def test_workers_and_this_process_give_the_same_table(shared, rows, real, tmp_pa
     again = extract(cohort, few, cache=Cache(tmp_path / "cache"))
     other = extract(cohort, few.model_copy(update={"batch_size": 1}))
     assert first.frame.equals(again.frame)
+    assert first.provenance == again.provenance  # what computed them is remembered with them
+    assert first.provenance["imagenet-caffe"]["equality"]["relative_error"] < 1e-4
     np.testing.assert_allclose(other.frame, first.frame, rtol=1e-5, atol=1e-6)
     assert first.frame.columns[0] == "imagenet-caffe:resnet50.layer1_global_0000"
 

@@ -76,6 +76,26 @@ def test_every_lane_gives_the_features_of_eager_torch(backend, small, regions):
             np.testing.assert_allclose(features, expected[rows], rtol=1e-5, atol=1e-5)
 
 
+def test_attention_is_taken_over(backend):
+    """torch computes it in one fused step, which ONNX does not know."""
+
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(12, 2, batch_first=True)
+
+        def forward(self, pixels):
+            tokens = pixels.unfold(2, 2, 24).unfold(3, 2, 24).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
+            return self.attention(tokens, tokens, tokens, need_weights=False)[0].mean(dim=1)
+
+    network = grey_network(Attention(), WEIGHTS["imagenet"].input)
+    examples = probe(48, regions=False)
+    expected, fused = eager(network, *examples), torch.backends.mha.get_fastpath_enabled()
+    lane = BACKENDS[backend].open(network, choose_computing("cpu", backend), examples)[0]
+    np.testing.assert_allclose(lane(examples[0][:3], None), expected[:3], rtol=1e-5, atol=1e-5)
+    assert torch.backends.mha.get_fastpath_enabled() == fused
+
+
 def test_features_outlive_the_next_batch(backend, small):
     """A lane that hands out its own memory would change what it gave before."""
     pictures = probe(48, regions=False)[0]

@@ -186,6 +186,15 @@ def test_nameless_layers_are_refused(tmp_path):
         read_content(data)
 
 
+def test_only_a_short_text_names_a_layer(hdf5):
+    def fill(file):
+        file["layers/conv2d/vars/0"] = np.ones(2)
+        file["layers/conv2d/vars"].attrs["name"] = np.zeros(3)
+
+    with pytest.raises(WeightsError, match="does not say which layer"):
+        read_content(hdf5(fill))
+
+
 def test_numbers_of_other_byte_orders_are_read(hdf5):
     numbers = np.arange(3, dtype=">f4")
     tensors = read_content(hdf5(lambda file: file.create_dataset("conv1_conv/bias", data=numbers))).tensors

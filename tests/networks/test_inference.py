@@ -8,8 +8,8 @@ import torch
 
 from radfusion.errors import CaseError, UserError
 from radfusion.execution.progress import Progress
-from radfusion.networks.backends import BACKENDS, Backend
 from radfusion.networks.backbones import load_network
+from radfusion.networks.backends import BACKENDS, Backend
 from radfusion.networks.inference import (
     FrozenNetwork,
     choose_computing,
@@ -105,7 +105,9 @@ def test_nothing_is_loaded_before_there_is_something_to_show():
 def test_what_computes_is_said_once(films):
     told = Told()
     items = [(films[0][:1], None)] * 9
-    assert len(list(stream_features(items, NETWORK, choose_computing("cpu", "torch", batch_size=4), progress=told))) == 9
+    assert (
+        len(list(stream_features(items, NETWORK, choose_computing("cpu", "torch", batch_size=4), progress=told))) == 9
+    )
     assert told.words == ["deep features of random (resnet50, layer2): torch on CPU, float32, batches of 4"]
 
 
@@ -170,7 +172,7 @@ class Unable(Wrong):
 
     name, title = "unable", "Unable"
 
-    def open(self, network, computing, examples):
+    def open(self, *_):
         raise RuntimeError("no such operator")
 
 

@@ -3,16 +3,17 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from torchvision.models import resnet50
+from torchvision.models import resnet18
 
 from radfusion.imaging.loading import read_scan
 from radfusion.imaging.settings import ImagingSettings
 from radfusion.networks.preprocessing import CropSettings, crops_of, network_input
 from radfusion.networks.profiles import PROFILES
 from radfusion.networks.selfcheck import clearly_better, profile_fits, ranges, without_statistics
-from radfusion.networks.sources import WEIGHTS, Graph, Pretrained
+from radfusion.networks.sources import WEIGHTS, Pretrained
 
 CAFFE = "resnet50_caffe_imagenet_stem_layer1-3.pt"
 
@@ -33,33 +34,33 @@ def learned_with(profile, path):
     """A network whose batch statistics were gathered from pictures prepared in one way."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(11)
-        network = resnet50(weights=None)
+        network = resnet18(weights=None)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
     with torch.no_grad():
         network.train()(torch.from_numpy(network_input(pictures(1, 8), PROFILES[profile].input)))
     torch.save(network.state_dict(), path)
-    form = replace(WEIGHTS["imagenet"].files[0], sha256=(), size=None, hash_required=False)
-    return replace(WEIGHTS["imagenet"], files=(form,), graph=Graph()), path
+    form = replace(WEIGHTS["imagenet"].files_of("resnet18")[0], sha256=(), hash_required=False)
+    return replace(WEIGHTS["imagenet"], files=(form,)), path
 
 
 @pytest.mark.parametrize("profile", ["torchvision", "half", "caffe", "unit", "bytes-torchvision"])
 def test_the_preparation_of_the_training_is_named_first(profile, tmp_path):
     source, file = learned_with(profile, tmp_path / "weights.pth")
     shown = pictures(2)
-    right = profile_fits(shown, Pretrained(replace(source, input=PROFILES[profile].input), file=file))
+    right = profile_fits(shown, Pretrained(replace(source, input=PROFILES[profile].input), "resnet18", file))
     assert right[0].profile == profile
     assert right[0].own
     assert clearly_better(right) is None
     other = "half" if profile != "half" else "torchvision"
-    wrong = profile_fits(shown, Pretrained(replace(source, input=PROFILES[other].input), file=file))
+    wrong = profile_fits(shown, Pretrained(replace(source, input=PROFILES[other].input), "resnet18", file))
     assert clearly_better(wrong) == profile
 
 
 def test_against_numpy_at_the_first_layer(tmp_path):
     source, file = learned_with("unit", tmp_path / "weights.pth")
-    chosen = Pretrained(replace(source, input=PROFILES["unit"].input), file=file)
+    chosen = Pretrained(replace(source, input=PROFILES["unit"].input), "resnet18", file)
     fits = profile_fits(pictures(1, 8), chosen)
     # On the pictures of the training itself the statistics agree, but for the variance's divisor (n - 1 in training).
     assert fits[0].distance < 0.06
@@ -85,8 +86,8 @@ def test_ranges_are_those_of_the_network_input():
 
 @pytest.mark.data
 def test_a_real_network_names_its_preparation_on_real_films(shared):
-    table = np.genfromtxt(shared / "data/cxr3/cohort.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
-    rows = [row for row in table if row["split"] == "train"][:800:100]
+    table = pd.read_csv(shared / "data/cxr3/cohort.csv", usecols=["patient_id", "image", "mask", "split"])
+    rows = table[table["split"] == "train"].iloc[:800:100].to_dict("records")
     films = [
         read_scan(
             str(row["patient_id"]), shared / "data/cxr3" / row["image"], shared / "data/cxr3" / row["mask"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import jsonschema
@@ -127,8 +126,8 @@ def test_pairs_of_the_plan_are_tested_and_adjusted(results: StudyResults) -> Non
 def test_the_report_says_that_nothing_pretrained_was_there_and_plots_what_it_holds(folder: Path) -> None:
     page = (folder / "first" / "report.html").read_text()
     assert "does not answer the question of the study" in page
-    rows = list(csv.DictReader((folder / "first" / "figures" / "pretraining_areas.csv").open()))
-    assert {row["source"] for row in rows} == {"random-resnet18", "random-resnet50"}
+    drawn = pd.read_csv(folder / "first" / "figures" / "pretraining_areas.csv")
+    assert set(drawn["source"]) == {"random-resnet18", "random-resnet50"}
     for name in ("pretraining_similarity", "pretraining_robustness"):
         assert (folder / "first" / "figures" / f"{name}.svg").stat().st_size > 1000
 
@@ -139,7 +138,7 @@ def cohort_of_centres(centres: list[str]) -> Cohort:
         "patient": [f"p{at}" for at in range(count)], "label": ["0", "1"] * (count // 2), "set": "training",
         "centre": centres,
     }, index=pd.Index([f"c{at}" for at in range(count)], name="case"))  # fmt: skip
-    return Cohort(frame, ("0", "1"))
+    return Cohort(frame, ("0", "1"), Path())
 
 
 def test_centres_are_told_apart_where_features_show_them() -> None:

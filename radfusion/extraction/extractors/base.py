@@ -39,7 +39,8 @@ class Shown:
 class Extracted:
     """What became of one case: features and why some are NaN, or the stage and reason of its exclusion.
 
-    ``shown`` is what :meth:`Extractor.complete` turns into features; None once they are there.
+    ``shown`` is what :meth:`Extractor.complete` turns into features; None once they are there. ``computed`` is what is
+    known of the computing only once it is done: what really computed a network, and how equal to the reference.
     """
 
     case: str
@@ -49,6 +50,7 @@ class Extracted:
     reason: str = ""
     faults: Mapping[str, str] = field(default_factory=dict)
     shown: Shown | None = None
+    computed: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Extractor(Settings):
@@ -77,10 +79,6 @@ class Extractor(Settings):
     @abstractmethod
     def identity(self) -> Mapping[str, Any]:
         """Everything that the values depend on beside the scan: settings, versions, hash of the weights."""
-
-    def computed(self) -> Mapping[str, Any]:
-        """What is known of the computing only once it is done, for provenance."""
-        return {}
 
     @abstractmethod
     def extract(self, scans: Sequence[Scan]) -> list[dict[str, float]]:

@@ -105,10 +105,6 @@ class Deep(NetworkSettings, Extractor):
             **self.computing().facts(),
         }
 
-    def computed(self) -> Mapping[str, Any]:
-        """What really computed the features in this process, and how equal they are to eager float32."""
-        return computed_by(self.frozen_network(), self.computing())
-
     def prepare(self, scans: Sequence[Scan]) -> list[Measured | Shown | CaseError]:
         """Pictures of each scan, or why it gives none; needs no torch."""
         return [self._pictures_or_why_not(scan) for scan in scans]
@@ -133,16 +129,13 @@ class Deep(NetworkSettings, Extractor):
         if first is None:
             return
         waiting: deque[Extracted] = deque()
-        stream = stream_features(
-            self._views(chain([first], coming), waiting),
-            self.frozen_network(),
-            self.computing(),
-            progress=progress,
-        )
-        for features in stream:
+        network, computing = self.frozen_network(), self.computing()
+        views = self._views(chain([first], coming), waiting)
+        for features in stream_features(views, network, computing, progress=progress):
             while waiting[0].shown is None:
                 yield waiting.popleft()
-            yield self._featured(waiting.popleft(), features)
+            done = replace(waiting.popleft(), computed=computed_by(network, computing))
+            yield self._featured(done, features)
         yield from waiting
 
     def measure(self, scans: Sequence[Scan]) -> list[Measured | CaseError]:

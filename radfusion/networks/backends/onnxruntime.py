@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,9 +47,10 @@ class OnnxRuntime(Backend):
         """Export, open a session, one lane per processor."""
         import onnxruntime
 
-        del computing
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        # measured: 4% faster at 8 pictures; at 32 no faster, and 0.2 GB more
+        options.enable_cpu_mem_arena = computing.batch_size <= self.batch_sizes["cpu"]
         session = onnxruntime.InferenceSession(_exported(network, examples), options, ["CPUExecutionProvider"])
         return [_lane(session)] * available_processors()
 
@@ -58,7 +60,7 @@ def _exported(network: nn.Module, examples: Sequence[NDArray[np.float32]]) -> by
 
     names = ["pictures", "regions"][: len(examples)]
     file = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _plain_attention():
         warnings.simplefilter("ignore")  # the exporter by tracing is deprecated; it needs no further package
         torch.onnx.export(
             network,
@@ -69,6 +71,19 @@ def _exported(network: nn.Module, examples: Sequence[NDArray[np.float32]]) -> by
             dynamic_axes={name: {0: "pictures"} for name in names},
         )
     return file.getvalue()
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention in steps that can be exported; torch's fused one cannot."""
+    from torch.backends import mha
+
+    fused = mha.get_fastpath_enabled()
+    mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        mha.set_fastpath_enabled(fused)
 
 
 def _lane(session: Any) -> Lane:

@@ -118,6 +118,7 @@ def _panel(axes: Axes, panel: Panel, *, style: Style, zero: float) -> None:
             axes.plot([mark.low, mark.high], [line, line], color=look.colour, linewidth=1.2, solid_capstyle="butt")
         axes.plot([mark.value], [line], color=look.colour, marker=look.marker, markersize=3.8, linestyle="none")
     axes.spines["left"].set_visible(False)
+    axes.locator_params(axis="x", nbins=5)
     axes.tick_params(axis="y", length=0)
     title = "\n".join(shortened(line, HEADING) for line in panel.title.splitlines())
     axes.set_title(title, fontsize=style.size, loc="left", pad=3)

@@ -309,7 +309,7 @@ def _cost(found: Pretraining) -> Table:
             Cell(each.source), Cell(f"{each.n_features:,}", f"{pointer}/n_features", numeric=True),
             Cell(significant(each.parameters / 1e6), f"{pointer}/parameters", numeric=True),
             Cell(significant(each.multiply_adds / 1e9), f"{pointer}/multiply_adds", numeric=True),
-            Cell("drawn" if each.bytes is None else significant(each.bytes / 1e6), f"{pointer}/bytes", numeric=True),
+            _number(each.bytes, lambda size: significant(size / 1e6), f"{pointer}/bytes"),
         ))  # fmt: skip
         data.append((each.source, each.n_features, each.parameters, each.multiply_adds, each.bytes))
     return Table(
@@ -318,7 +318,8 @@ def _cost(found: Pretraining) -> Table:
         columns=("Source", "Features", "Parameters (millions)", "Multiply-adds per picture (thousand millions)",
                  "Weights file (MB)"),
         rows=tuple(rows),
-        notes=("Seconds depend on the machine and stand in log.txt of the run directory, stage by stage.",),
+        notes=("Seconds depend on the machine and stand in log.txt of the run directory, stage by stage. "
+            "Untrained networks are drawn from a seed and have no file.",),
         data=Data(("source", "n_features", "parameters", "multiply_adds", "bytes"), tuple(data)),
     )  # fmt: skip
 

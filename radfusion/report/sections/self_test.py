@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radfusion.core.results import FeatureSource
 from radfusion.core.selftest import ProfileFit, SelfTest
-from radfusion.evaluation.deep_features import concerns, is_control
+from radfusion.evaluation.deep_features import collapsed, concerns, is_control
 from radfusion.report.blocks import Block, Cell, Data, Level, Note, Table, Text
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
@@ -39,28 +39,13 @@ def build(index: Index) -> list[Block]:
 
 
 def _features(tested: list[tuple[int, FeatureSource]]) -> Table:
-    rows, data = [], []
-    for at, source in tested:
-        test, health, place = _test(source), source.health, f"/sources/{at}/health"
-        like, level = test.control_similarity, _level(source)
-        lowest, highest = min(each.minimum for each in test.channels), max(each.maximum for each in test.channels)
-        still = health.get("constant_share", 0.0)
-        rows.append((
-            Cell(source.name),
-            Cell(percent(health["first_component_share"]), f"{place}/first_component_share", level, numeric=True),
-            Cell(f"{health['components_90']:.0f}", f"{place}/components_90", numeric=True),
-            Cell(fixed(health["effective_rank"], 1), f"{place}/effective_rank", numeric=True),
-            Cell(percent(still), f"{place}/constant_share", numeric=True),
-            Cell("–" if like is None else fixed(like, 2), f"/sources/{at}/self_test/control_similarity", numeric=True),
-            Cell(f"{fixed(lowest, 2)} to {fixed(highest, 2)}"),
-            Cell(f"{percent(test.black)}, {percent(test.white)}"),
-        ))  # fmt: skip
-        common = (health["first_component_share"], health["components_90"], health["effective_rank"], still)
-        further = (health.get("near_constant_share"), like, test.black, test.white)
-        data += [
-            (source.name, *common, *further, each.channel, each.minimum, each.maximum, each.mean, each.sd)
-            for each in test.channels
-        ]
+    data = []
+    for _, source in tested:
+        test, health = _test(source), source.health
+        names = ("first_component_share", "components_90", "effective_rank", "constant_share", "near_constant_share")
+        common = (*(health.get(name) for name in names), test.control_similarity, test.black, test.white)
+        ends = ((each.channel, each.minimum, each.maximum, each.mean, each.sd) for each in test.channels)
+        data += [(source.name, *common, *each) for each in ends]
     return Table(
         name="self_test",
         caption="Deep features of the training set and what reached their networks.",
@@ -68,7 +53,7 @@ def _features(tested: list[tuple[int, FeatureSource]]) -> Table:
             "Source", "First component", "Components for 90%", "Effective rank", "Still units", "Like random",
             "Input", "Black, white",
         ),
-        rows=tuple(rows),
+        rows=tuple(_row(at, source) for at, source in tested),
         notes=(
             "First component: share of the variance of the training features in their first principal component; 96% "
             "to 99% is what random networks give, 32% a real one on radiographs. Still units: features that never "
@@ -83,6 +68,22 @@ def _features(tested: list[tuple[int, FeatureSource]]) -> Table:
             tuple(data),
         ),
     )  # fmt: skip
+
+
+def _row(at: int, source: FeatureSource) -> tuple[Cell, ...]:
+    test, health, place = _test(source), source.health, f"/sources/{at}/health"
+    lowest, highest = min(each.minimum for each in test.channels), max(each.maximum for each in test.channels)
+    like = "–" if test.control_similarity is None else fixed(test.control_similarity, 2)
+    return (
+        Cell(source.name),
+        Cell(percent(health["first_component_share"]), f"{place}/first_component_share", _level(source), numeric=True),
+        Cell(f"{health['components_90']:.0f}", f"{place}/components_90", numeric=True),
+        Cell(fixed(health["effective_rank"], 1), f"{place}/effective_rank", numeric=True),
+        Cell(percent(health["constant_share"]), f"{place}/constant_share", numeric=True),
+        Cell(like, f"/sources/{at}/self_test/control_similarity", numeric=True),
+        Cell(f"{fixed(lowest, 2)} to {fixed(highest, 2)}"),
+        Cell(f"{percent(test.black)}, {percent(test.white)}"),
+    )
 
 
 def _without_profiles(sources: list[FeatureSource]) -> list[Block]:
@@ -140,8 +141,7 @@ def _word(fit: ProfileFit, test: SelfTest) -> Cell:
 
 
 def _level(source: FeatureSource) -> Level | None:
-    found = concerns(source)
-    return None if not found or is_control(source) else "warn"
+    return "warn" if collapsed(source.health) else None
 
 
 def _test(source: FeatureSource) -> SelfTest:
