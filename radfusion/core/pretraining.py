@@ -27,7 +27,7 @@ class BenchmarkSource(Noun):
 
 
 class Similarity(Noun):
-    """Linear centred kernel alignment between the features of two sources on the same training cases."""
+    """Debiased linear centred kernel alignment between the features of two sources on the same training cases."""
 
     sources: tuple[str, str]
     value: float | None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
+from radfusion.core.deep_features import collapsed, concerns, is_control, learned_from
 from radfusion.core.registry import Registry
 from radfusion.core.results import AuditFinding, FeatureSource, FittedModel, Selection, StudyResults
-from radfusion.evaluation.deep_features import collapsed, concerns, is_control, learned_from
 
 __all__ = ["AUDIT_RULES", "audit_results"]
 

@@ -22,7 +22,7 @@ from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.grids import UNTRAINED, PretrainingSettings, matched
 from radfusion.extraction.robustness import control_tables
 from radfusion.networks.cost import network_cost
-from radfusion.networks.similarity import linear_cka
+from radfusion.networks.similarity import debiased_cka
 from radfusion.pipelines.centres import tell_centres_apart
 from radfusion.pipelines.fitted import FittedStudy, arm_of, refitted
 from radfusion.pipelines.judging import Judgement
@@ -129,7 +129,7 @@ def _similarities(fitted: FittedStudy, sources: Sequence[str]) -> Iterator[Simil
     values = {name: fitted.tables[name].restrict(training).values for name in sources}
     for a, b in combinations(sources, 2):
         try:
-            value, reason = float(linear_cka(values[a], values[b])), None
+            value, reason = debiased_cka(values[a], values[b]), None
         except FeatureError as error:
             value, reason = None, str(error)
         yield Similarity(sources=(a, b), value=value, n_cases=len(training), reason=reason)

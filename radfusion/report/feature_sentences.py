@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from radfusion.core.deep_features import is_control
 from radfusion.core.results import FeatureSource
 from radfusion.extraction.extractors.radiomics import Radiomics
 from radfusion.report.deep_sentences import TOLD_OF_PICTURES, shown_sentence
 from radfusion.report.wording import count, flat, join, percent, plain, sentence, significant
 
-__all__ = ["source_sentences", "untrained", "weights_hash"]
+__all__ = ["source_sentences", "weights_hash"]
 
 #: Parameters that the sentences on radiomics tell in words, where they matter.
 _TOLD = {
     "bin_count", "bin_width", "feature_classes", "image_types", "interpolator", "log_sigma", "normalise",
     "normalise_scale", "resampled_spacing",
 }  # fmt: skip
-
-
-def untrained(source: FeatureSource) -> bool:
-    """Whether a deep source is the untrained control."""
-    return source.kind == "deep" and source.settings.get("weights", source.name) == "random"
 
 
 def weights_hash(source: FeatureSource) -> str | None:
@@ -120,7 +116,7 @@ def _deep(source: FeatureSource) -> str:
     weights = source.weights or {}
     title, learned = weights.get("title") or source.name, weights.get("modalities")
     origin = f"the weights {title}" + (f", learned from {plain(learned)}" if learned else "")
-    if untrained(source):
+    if is_control(source):
         origin = "random weights as an untrained control, which have learned nothing"
     known = weights_hash(source)
     sha = f" ({f'SHA-256 {known[:8]}' if len(known) == 64 else known})" if known else ""

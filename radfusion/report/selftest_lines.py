@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from radfusion.core.deep_features import health_concerns, self_test_concerns
 from radfusion.core.selftest import ChannelRange, ProfileFit, SelfTest
-from radfusion.evaluation.deep_features import health_concerns, self_test_concerns
 from radfusion.report.wording import count, fixed, percent, sentence
 
 __all__ = ["self_test_lines"]

@@ -13,7 +13,7 @@ from radfusion.cohorts.simulate import SimulationSettings, simulate_cohort
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.results import StudyResults
-from radfusion.networks.similarity import linear_cka
+from radfusion.networks.similarity import debiased_cka
 from radfusion.pipelines.centres import tell_centres_apart
 from radfusion.pipelines.checking import check_study
 from radfusion.pipelines.fusion import run
@@ -93,7 +93,7 @@ def test_similarity_is_that_of_the_feature_tables(folder: Path, results: StudyRe
     (found,) = results.pretraining.similarities
     tables = [pd.read_parquet(folder / "first" / "features" / f"{name}.parquet") for name in found.sources]
     training = pd.read_csv(folder / "cohort" / "cohort.csv", dtype=str).query("set == 'training'")["case"]
-    expected = linear_cka(*(table.loc[training].to_numpy() for table in tables))
+    expected = debiased_cka(*(table.loc[training].to_numpy() for table in tables))
     assert found.value == pytest.approx(expected, rel=1e-12)
 
 

@@ -58,6 +58,6 @@ def draw_matrix(names: tuple[str, ...], shares: tuple[tuple[float | None, ...], 
 def _numbers(axes: Axes, shares: Sequence[Sequence[float | None]], style: Style, *, printed: bool) -> None:
     for i, line in enumerate(shares):
         for j, share in enumerate(line[:i]):
-            words = "–" if share is None else f"{share:.2f}" if printed else ""
+            words = "–" if share is None else f"{round(share, 2) + 0.0:.2f}" if printed else ""
             colour = "white" if share is not None and share > 0.6 else style.ink
             axes.text(j, i, words, ha="center", va="center", fontsize=style.small, color=colour)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from radfusion.core.deep_features import COLLAPSED_SHARE, is_control
 from radfusion.core.results import FeatureSource
-from radfusion.evaluation.deep_features import COLLAPSED_SHARE
 from radfusion.report.blocks import Block, Cell, Data, Level, Note, Table, Text
-from radfusion.report.feature_sentences import untrained, weights_hash
+from radfusion.report.feature_sentences import weights_hash
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
 from radfusion.report.wording import count, fixed, flat, join, percent, plain, sentence
@@ -42,7 +42,7 @@ def _weights(source: FeatureSource) -> tuple[str, str]:
     """SHA-256 and modalities that the weights were learned from, in words."""
     if source.kind != "deep":
         return "none used", "–"
-    if untrained(source):
+    if is_control(source):
         return weights_hash(source) or "random numbers", "nothing (untrained control)"
     return weights_hash(source) or "not recorded", _modalities(source.weights or {})
 

@@ -196,12 +196,12 @@ def _similarity(found: Pretraining) -> Picture:
     shares = tuple(tuple(1.0 if a == b else values.get(frozenset((a, b))) for b in names) for a in names)
     return Picture(
         name="pretraining_similarity",
-        caption="Linear centred kernel alignment of the features of two sources on the same "
+        caption="Debiased linear centred kernel alignment of the features of two sources on the same "
         f"{count(found.similarities[0].n_cases, 'training case')}: 1 says that both see the same differences between "
-        "cases, up to rotation and scale; 0 that they share nothing.",
+        "cases, up to rotation and scale; about 0 that they share nothing.",
         alt="Heat map of the similarity of sources",
         data=Data(
-            ("source_a", "source_b", "linear_cka", "n_cases", "reason"),
+            ("source_a", "source_b", "debiased_cka", "n_cases", "reason"),
             tuple((*each.sources, each.value, each.n_cases, each.reason) for each in found.similarities),
         ),
         draw=partial(draw_matrix, names, shares),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from radfusion.core.deep_features import collapsed, concerns, is_control
 from radfusion.core.results import FeatureSource
 from radfusion.core.selftest import ProfileFit, SelfTest
-from radfusion.evaluation.deep_features import collapsed, concerns, is_control
 from radfusion.report.blocks import Block, Cell, Data, Level, Note, Table, Text
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
@@ -55,11 +55,11 @@ def _features(tested: list[tuple[int, FeatureSource]]) -> Table:
         ),
         rows=tuple(_row(at, source) for at, source in tested),
         notes=(
-            "First component: share of the variance of the training features in their first principal component; 96% "
-            "to 99% is what random networks give, 32% a real one on radiographs. Still units: features that never "
-            "change. Like random: debiased linear centred kernel alignment with the same network under random weights "
-            "(1: the same up to rotation and scale). Input: range of the numbers at the network's input; black, white: "
-            "pixels at either end of the grey levels. The CSV file holds every channel.",
+            "First component: share of the variance of the training features in their first principal component; 95% "
+            "to 99% is what random networks give, a fifth to a third a real one on radiographs. Still units: features "
+            "that never change. Like random: debiased linear centred kernel alignment with the same network under "
+            "random weights (1: the same up to rotation and scale). Input: range of the numbers that reached the "
+            "network; black, white: pixels at either end of the grey levels. The CSV file holds every channel.",
         ),
         data=Data(
             ("source", "first_component_share", "components_90", "effective_rank", "constant_share",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from radfusion.core.deep_features import is_control
 from radfusion.report.blocks import Block, Cell, Facts, Heading, Note, Table
-from radfusion.report.feature_sentences import untrained
 from radfusion.report.index import AUC, MACRO_AUC, Index
 from radfusion.report.sections.audit import LEVELS, tally
 from radfusion.report.sections.base import SECTIONS, Section
@@ -33,7 +33,7 @@ def _warnings(index: Index) -> list[Note]:
     usable = [each for each in deep if each.available]
     data_note = index.results.study.statements.get("data_note")
     notes = [Note("warn", sentence(data_note))] if data_note else []
-    if deep and usable and all(untrained(each) for each in usable):
+    if deep and usable and all(is_control(each) for each in usable):
         words = (
             "No real weights source was available; the deep arm is the untrained control `random`. Nothing in this "
             "report says what pretrained deep features are worth."
@@ -48,7 +48,7 @@ def _warnings(index: Index) -> list[Note]:
     if index.primary is None or index.primary[1].p is None:
         notes.append(Note("fail", _no_primary(index)))
     final = () if index.final is None else index.final.sources
-    if any(untrained(each) and each.name in final for each in usable) and not all(map(untrained, usable)):
+    if any(is_control(each) and each.name in final for each in usable) and not all(map(is_control, usable)):
         notes.append(Note("warn", "The final model uses features of the untrained control network."))
     if index.results.exclusions:
         cases = len({each.case for each in index.results.exclusions})

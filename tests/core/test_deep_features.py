@@ -2,10 +2,10 @@
 
 import pytest
 
+from radfusion.core.deep_features import health_concerns
 from radfusion.core.results import FeatureSource, Provenance, StudyFacts, StudyResults
 from radfusion.core.selftest import ChannelRange, ProfileFit, SelfTest
 from radfusion.evaluation.audit import deep_features, modality_of_weights
-from radfusion.evaluation.deep_features import health_concerns
 
 HEALTHY = {"first_component_share": 0.32, "effective_rank": 41.0, "constant_share": 0.01}
 COLLAPSED = {"first_component_share": 0.98, "effective_rank": 1.1, "constant_share": 0.6}
