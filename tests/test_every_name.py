@@ -28,6 +28,9 @@ from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.settings import ModellingSettings
 from radfusion.networks.architectures import NETWORKS
 from radfusion.networks.backends import BACKENDS
+from radfusion.networks.graphs import draw_network
+from radfusion.networks.trained import Contract, write_trained
+from radfusion.networks.weights import WEIGHTS, Pretrained
 from radfusion.pipelines.names import REGISTRIES
 from radfusion.pipelines.stability import compare_readings
 from radfusion.pipelines.templates import template_folder, template_names
@@ -75,10 +78,21 @@ def run_segmentation(name: str, study: Path, run: Path) -> None:
 
 
 def run_weights(name: str, study: Path, run: Path) -> None:
-    extractor = Deep(weights=name, size=64)
+    own = {"file": own_file(study.parent), "network": "resnet18"} if name == "file" else {}
+    extractor = Deep.model_validate({"weights": name, "size": 64, **own})
     if reason := extractor.unavailable():
         pytest.skip(reason)
     run_deep(extractor, study)
+
+
+def own_file(folder: Path) -> Path:
+    """A file as radfusion writes it for a network that it trained."""
+    drawn = draw_network(Pretrained(WEIGHTS["random"], "resnet18")).state_dict()
+    trained = {name: value + 0.1 if name.endswith("running_mean") else value for name, value in drawn.items()}
+    half = (0.5, 0.5, 0.5)
+    contract = Contract(network="resnet18", white=1.0, order="RGB", mean=half, std=half, stride="v1.5")
+    write_trained(folder / "own.safetensors", trained, contract)
+    return folder / "own.safetensors"
 
 
 def run_deep(extractor: Deep, study: Path) -> None:
@@ -165,7 +179,8 @@ def run_audit_rule(name: str, study: Path, run: Path) -> None:
 
 
 def run_section(name: str, study: Path, run: Path) -> None:
-    assert SECTIONS[name].build(Index(StudyResults.read(run)))
+    benchmark = template_folder().parent / "reports" / "pretraining-benchmark"
+    assert SECTIONS[name].build(Index(StudyResults.read(benchmark if name == "pretraining" else run)))
 
 
 def run_template(name: str, study: Path, run: Path) -> None:

@@ -391,6 +391,12 @@ def results():
 
 
 @pytest.fixture(scope="session")
+def benchmark(root):
+    """The committed pretraining benchmark."""
+    return StudyResults.read(root / "reports" / "pretraining-benchmark")
+
+
+@pytest.fixture(scope="session")
 def binary():
     """Two classes."""
     return make_study(("0", "1"), seed=5)

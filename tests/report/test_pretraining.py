@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from radfusion.core.results import StudyResults
@@ -16,18 +14,13 @@ from radfusion.report.styles import Style
 
 
 @pytest.fixture(scope="module")
-def committed(root: Path) -> StudyResults:
-    return StudyResults.read(root / "reports" / "pretraining-benchmark")
-
-
-@pytest.fixture(scope="module")
-def pretrained(committed: StudyResults) -> StudyResults:
+def pretrained(benchmark: StudyResults) -> StudyResults:
     """Return the results as if the sources of layer4 of ResNet-18 were pretrained and shared a place with a control."""
-    found = committed.pretraining
+    found = benchmark.pretraining
     assert found is not None
     changed = {"random-resnet18-layer4": {"weights": "imagenet", "network": "resnet50"}}
     sources = tuple(each.model_copy(update=changed.get(each.source, {})) for each in found.sources)
-    return committed.model_copy(update={"pretraining": found.model_copy(update={"sources": sources})})
+    return benchmark.model_copy(update={"pretraining": found.model_copy(update={"sources": sources})})
 
 
 def pointed(results: StudyResults, pointer: str) -> object:
@@ -37,8 +30,8 @@ def pointed(results: StudyResults, pointer: str) -> object:
     return value
 
 
-def test_without_pretrained_weights_the_section_says_that_nothing_is_answered(committed: StudyResults) -> None:
-    notes = [block.text for block in build(Index(committed)) if isinstance(block, Note)]
+def test_without_pretrained_weights_the_section_says_that_nothing_is_answered(benchmark: StudyResults) -> None:
+    notes = [block.text for block in build(Index(benchmark)) if isinstance(block, Note)]
     assert "does not answer the question" in notes[0]
 
 
@@ -78,5 +71,5 @@ def test_pictures_hold_every_source_and_can_be_drawn(pretrained: StudyResults) -
     assert "<svg" in drawn.inline
 
 
-def test_other_studies_have_no_such_section(committed: StudyResults) -> None:
-    assert build(Index(committed.model_copy(update={"pretraining": None}))) == []
+def test_other_studies_have_no_such_section(benchmark: StudyResults) -> None:
+    assert build(Index(benchmark.model_copy(update={"pretraining": None}))) == []
