@@ -134,7 +134,8 @@ def computed_by(network: FrozenNetwork, computing: Computing) -> dict[str, Any]:
         :meth:`Computing.facts` of the choice or of what took its place, with ``equality`` to eager float32
         (``relative_error, correlation, pictures``) once something was computed.
     """
-    return dict(_used.get((network, computing), computing.facts()))
+    used = _used.get((network, computing))
+    return computing.facts() if used is None else dict(used)
 
 
 def weights_hash(chosen: Pretrained) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -276,6 +277,10 @@ class Deep(NetworkSettings, Extractor):
         values = features.astype(np.float64).mean(axis=0)
         if not np.isfinite(values).all():
             return replace(result, shown=None, stage=self.kind, reason="the network answers with numbers not finite")
-        stem = f"{self.network}.{self.layer_name}_{self.pooling}"
-        named = {f"{stem}_{index:04d}": value for index, value in enumerate(values.tolist())}
-        return replace(result, features=named, shown=None)
+        names = _feature_names(f"{self.network}.{self.layer_name}_{self.pooling}", len(values))
+        return replace(result, features=dict(zip(names, values.tolist(), strict=True)), shown=None)
+
+
+@lru_cache(maxsize=8)
+def _feature_names(stem: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{stem}_{index:04d}" for index in range(count))
