@@ -40,7 +40,6 @@ from radfusion.execution.progress import Progress
 
 RESULTS = Path(__file__).parent / "results" / "deep.csv"
 SIZE, EAGER_BATCH = 224, 32
-FILM = (512, 640)
 
 
 class Clock(Progress):
@@ -50,8 +49,9 @@ class Clock(Progress):
         self.ticks: list[tuple[float, int]] = []
 
     def advance(self, steps: int = 1) -> None:
-        """Note the time."""
-        self.ticks.append((time.perf_counter(), steps))
+        """Note the time; nothing is done by what the cache remembers."""
+        if steps:
+            self.ticks.append((time.perf_counter(), steps))
 
     def rate(self, begun: float) -> dict[str, float]:
         """Images per second after the first tick, and seconds before it."""
@@ -69,7 +69,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         arguments.folder = Path(folder)
         if "films" in arguments.only:
-            write_films(arguments.folder, arguments.images)
+            write_films(arguments.folder, arguments.images, tuple(arguments.film))
         rows = _rows(arguments)
     table = pd.DataFrame(rows)
     print(table.drop(columns=["processor", "python", "versions"]).to_string(index=False))
@@ -87,6 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--backends", nargs="+", help="by default all that are installed")
     parser.add_argument("--only", nargs="+", default=list(MEASURES), choices=list(MEASURES), help="measurements")
     parser.add_argument("--workers", type=int, default=available_processors(), help="processes that read films")
+    parser.add_argument("--film", type=int, nargs=2, default=(384, 208), help="rows and columns of a film")
     parser.add_argument("--folder", type=Path, help="where films are made")
     parser.add_argument("--out", type=Path, default=RESULTS, help="table to write")
     parser.add_argument("--measure", choices=list(MEASURES), help=argparse.SUPPRESS)
@@ -106,7 +107,7 @@ def _rows(arguments: argparse.Namespace) -> list[dict[str, object]]:
     eager = best.get(("eager", "torch"), {}).get("images_per_s")
     return [
         {
-            "measure": name,
+            "measure": f"{name} of {arguments.film[0]} x {arguments.film[1]}" if name == "films" else name,
             "backend": backend,
             "device": arguments.device,
             "precision": arguments.precision,
@@ -237,20 +238,22 @@ def _memory() -> dict[str, float]:
     return {name: resource.getrusage(kind).ru_maxrss / 1024 for name, kind in kinds.items()}
 
 
-def write_films(folder: Path, count: int) -> None:
+def write_films(folder: Path, count: int, shape: tuple[int, ...]) -> None:
     """Films of 8 bits with a round region each, and their table."""
-    rows = list(_written(folder, count))
-    pd.DataFrame(rows, columns=["case", "image", "segmentation"]).to_csv(folder / "films.csv", index=False)
+    films = list(_written(folder, count, shape))
+    pd.DataFrame(films, columns=["case", "image", "segmentation"]).to_csv(folder / "films.csv", index=False)
 
 
-def _written(folder: Path, count: int) -> Iterator[tuple[str, str, str]]:
-    y, x = np.ogrid[: FILM[0], : FILM[1]]
-    region = ((y - 256) ** 2 + (x - 320) ** 2 < 100**2).astype(np.uint8)
+def _written(folder: Path, count: int, shape: tuple[int, ...]) -> Iterator[tuple[str, str, str]]:
+    y, x = (np.linspace(-1, 1, side) for side in shape)
+    region = (y[:, None] ** 2 + x**2 < 0.3).astype(np.uint8)
     Image.fromarray(region).save(folder / "region.png")
     rng = np.random.default_rng(3)
     for number in range(count):
-        coarse = Image.fromarray(rng.integers(0, 256, (64, 80), dtype=np.uint8)).resize(FILM[::-1])
-        fine = np.asarray(coarse, dtype=np.int16) + rng.integers(-6, 7, FILM)
+        coarse = Image.fromarray(rng.integers(0, 256, (shape[0] // 8, shape[1] // 8), dtype=np.uint8)).resize(
+            shape[::-1]
+        )
+        fine = np.asarray(coarse, dtype=np.int16) + rng.integers(-6, 7, shape)
         name = f"{number}.png"
         Image.fromarray(np.clip(fine, 0, 255).astype(np.uint8)).save(folder / name)
         yield str(number), name, "region.png"

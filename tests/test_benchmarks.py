@@ -47,3 +47,14 @@ def test_extraction_is_timed_beside_pyradiomics_with_equal_values(root, tmp_path
     assert (table["difference"] < 1e-11).all()
     assert (table["difference_log"] < 1e-6).all()
     assert (table["worker_mib"] < 1536).all()
+
+
+@pytest.mark.slow
+def test_deep_features_are_timed_from_end_to_end(root, tmp_path):
+    few = ["--images", "24", "--repeats", "1", "--backends", "torch", "--film", "96", "80"]
+    command = [sys.executable, root / "benchmarks" / "deep.py", *few, "--only", "bare", "films"]
+    subprocess.run([*command, "--folder", tmp_path, "--out", tmp_path / "out.csv"], check=True, cwd=root)
+    table = pd.read_csv(tmp_path / "out.csv").set_index("measure")
+    assert list(table.index) == ["bare", "films of 96 x 80"]
+    assert (table["images_per_s"] > 0).all()
+    assert (table["peak_mib"] < 2048).all()
