@@ -70,14 +70,7 @@ class FeatureSettings(Settings):
         names = [extractor.source for extractor in self.deep]
         if not names and self.radiomics is None:
             raise ValueError("no feature source: radiomics is null and deep has no entry")
-        folded = [name.lower() for name in names]  # names are names of files, which some systems do not tell apart
-        twice = [name for name in names if folded.count(name.lower()) > 1]
-        if twice:
-            raise ValueError(
-                f"two entries of deep are named {twice[0]!r}; give one another `name`: it stands in features and arms"
-            )
-        if "radiomics" in folded:
-            raise ValueError("an entry of deep is named 'radiomics', which names the radiomic features; write another")
+        _require_different(names)
         return self
 
     def arms(self, fusion: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,6 +79,18 @@ class FeatureSettings(Settings):
         alone = ["radiomics"] if self.radiomics else []
         fused = [f"{kind}-{name}" for kind in fusion for name in deep] if self.radiomics else []
         return (*alone, *(f"deep-{name}" for name in deep), *fused)
+
+
+def _require_different(names: list[str]) -> None:
+    """Names of deep sources are names of files, which some systems do not tell apart by case."""
+    folded = [name.lower() for name in names]
+    twice = [name for name in names if folded.count(name.lower()) > 1]
+    if twice:
+        raise ValueError(
+            f"two entries of deep are named {twice[0]!r}; give one another `name`: it stands in features and arms"
+        )
+    if "radiomics" in folded:
+        raise ValueError("an entry of deep is named 'radiomics', which names the radiomic features; write another")
 
 
 class Statements(Settings):
@@ -146,7 +151,9 @@ class Study(Settings):
             return features
         if not features.deep:
             raise ValueError("a pretraining benchmark compares weights sources: list them in grid, or in deep")
-        return features.model_copy(update={"deep": tuple(with_untrained(features.deep))})
+        deep = tuple(with_untrained(features.deep))
+        _require_different([entry.source for entry in deep])
+        return features.model_copy(update={"deep": deep})
 
     @field_validator("modelling")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from radfusion.core.results import FeatureSource
@@ -19,11 +20,11 @@ __all__ = [
 
 #: Share of variance in the first principal component above which features are nearly copies of each other.
 COLLAPSED_SHARE = 0.9
-#: Effective rank below which features say nearly the same thing.
+#: Effective rank below which features say nearly the same thing; of few cases, a quarter of the rank they can have.
 FEW_DIMENSIONS = 5.0
 #: Share of units that never change above which most of the network is silent.
 STILL_SHARE = 0.5
-#: Similarity to the untrained control (debiased CKA) above which weights may not be loaded: real ones 0.0 to 0.3.
+#: Similarity to the untrained control (debiased CKA) above which weights may not be loaded: real ones 0.0 to 0.4.
 LIKE_CONTROL = 0.7
 
 #: Names of modalities in studies and tables of weights, by what they mean.
@@ -64,8 +65,9 @@ def health_concerns(health: Mapping[str, float]) -> list[str]:
     if collapsed(health):
         share = f"{health['first_component_share']:.1%} of the variance"
         found.append(f"the first principal component holds {share}, as where no weights were loaded")
-    if health.get("effective_rank", FEW_DIMENSIONS) < FEW_DIMENSIONS:
-        rank = f"{health['effective_rank']:.1f}, below {FEW_DIMENSIONS:g}"
+    few = min(FEW_DIMENSIONS, (health.get("cases", math.inf) - 1) / 4)
+    if health.get("effective_rank", few) < few:
+        rank = f"{health['effective_rank']:.1f}, below {few:g}"
         found.append(f"the effective rank is {rank}: the features say nearly the same thing")
     if health.get("constant_share", 0.0) > STILL_SHARE:
         found.append(f"{health['constant_share']:.0%} of the units never change")

@@ -181,9 +181,11 @@ def deep_features(results: StudyResults) -> Iterator[AuditFinding]:
     there = [item for item in deep if item.available]
     real = [item for item in there if not is_control(item)]
     if deep and not real:
-        message = (
-            "No pretrained network was available: every deep feature of this study comes from the untrained control."
+        control, none = (
+            "every deep feature of this study comes from the untrained control",
+            "there are no deep features",
         )
+        message = f"No pretrained network was available: {control if there else none}."
         yield AuditFinding(code="RF20", verdict="fail", message=message)
     if len(real) > 1 and len(real) == len(there):
         message = (

@@ -196,8 +196,9 @@ def with_untrained(entries: Sequence[Deep]) -> list[Deep]:
             continue
         there.add(place)
         name = UNTRAINED if all(other.source != UNTRAINED for other in found) else "-".join((UNTRAINED, *place))
-        update = {"weights": UNTRAINED, "file": None, "layer": entry.layer_name, "name": name}
-        found.append(entry.model_copy(update=update))
+        own = {"weights": UNTRAINED, "file": None, "contract": None, "layer": entry.layer_name, "name": name}
+        size = entry.size or WEIGHTS[entry.weights].size
+        found.append(entry.model_copy(update={**own, "size": size, "short_side": entry.crop_settings.short_side}))
     return found
 
 

@@ -16,8 +16,12 @@ from radfusion.networks.trained import Contract
 
 __all__ = ["NetworkSettings"]
 
-#: torchvision's short side for a picture of 224 pixels, where it is not 256.
-_SHORT_SIDES = {"imagenet-v2": 232}
+#: torchvision's short side for a picture of 224 pixels, by weights and network, where it is not 256.
+_SHORT_SIDES = {
+    ("imagenet", "convnext_tiny"): 236,
+    ("imagenet", "swin_t"): 232,
+    **{("imagenet-v2", network): 232 for network in WEIGHTS["imagenet-v2"].networks},
+}
 #: Names of sources are names of files and parts of names of arms.
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
 
@@ -100,7 +104,7 @@ class NetworkSettings(CropSettings):
 
     @model_validator(mode="after")
     def _can_be_had(self) -> Self:
-        source, network = WEIGHTS[self.weights], NETWORKS[self.network]
+        source = WEIGHTS[self.weights]
         if self.weights == "file" and self.file is None:
             raise ValueError("weights: file needs `file`, the path of a weights file")
         if self.contract is not None and self.weights != "file":
@@ -108,7 +112,15 @@ class NetworkSettings(CropSettings):
         if source.networks and self.network not in source.networks:
             allowed = ", ".join(source.networks)
             raise ValueError(f"weights {self.weights!r} have no file for {self.network!r}; allowed: {allowed}")
-        stages = network.layers_to(source.deepest)
+        return self
+
+    @model_validator(mode="after")
+    def _layer_and_size(self) -> Self:
+        network = NETWORKS[self.network]
+        if self.deepest is not None and self.deepest not in network.layers:
+            allowed = ", ".join(network.layers)
+            raise ValueError(f"contract: {self.network!r} has no {self.deepest!r}; allowed: {allowed}")
+        stages = network.layers_to(self.deepest)
         others = network.layers[len(stages) :]
         unknown = self.layer is not None and "." not in self.layer and self.layer not in (*stages, "avgpool")
         if self.layer in others or unknown:
@@ -123,8 +135,13 @@ class NetworkSettings(CropSettings):
     def layer_name(self) -> str:
         """Layer that features are taken from."""
         if self.layer is None or self.layer == "avgpool":
-            return NETWORKS[self.network].layers_to(WEIGHTS[self.weights].deepest)[-1]
+            return NETWORKS[self.network].layers_to(self.deepest)[-1]
         return self.layer
+
+    @property
+    def deepest(self) -> str | None:
+        """Last stage that the weights are known to hold, where it is not the network's."""
+        return WEIGHTS[self.weights].deepest if self.contract is None else self.contract.deepest
 
     @property
     def shown_size(self) -> int:
@@ -140,5 +157,5 @@ class NetworkSettings(CropSettings):
 
     @property
     def _short_side(self) -> int:
-        usual = _SHORT_SIDES.get(self.weights, 256)
+        usual = _SHORT_SIDES.get((self.weights, self.network), 256)
         return self.short_side or round(self.shown_size * usual / 224)

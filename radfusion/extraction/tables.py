@@ -92,6 +92,10 @@ def extract(
             _remember(cache, keys[result.case], result)
         progress.advance()
     table = _table(files, done, extractor)
+    for name in ("backend", "precision"):
+        if isinstance(used := table.provenance[extractor.source].get(name), list):
+            unlike = f"{extractor.source}: some cases were computed with {name} {used[0]}, others with {used[1]}"
+            progress.say(f"{unlike}; another --cache computes all of them alike")
     progress.finish(f"{len(table.frame)} cases, {remembered} from cache, {len(table.exclusions)} excluded")
     return table
 

@@ -117,7 +117,7 @@ def _file(source: WeightsSource, form: WeightsFile) -> str:
     found = find_weights(source, form.network)
     lines = [
         f"  {form.name} ({form.network}{f', {form.expected_bytes / 1e6:.1f} MB' if form.expected_bytes else ''})",
-        f"SHA-256 {form.hashes}{'' if form.hash_required else ' (told by users)'}"
+        f"SHA-256 {form.hashes}{' (required)' if form.hash_required else ' (told by users)'}"
         if form.sha256
         else "no SHA-256 known",
         *([form.url] if form.url else []),

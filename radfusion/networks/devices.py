@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
@@ -28,6 +29,7 @@ __all__ = [
 #: ``auto``, ``cpu``, ``cuda`` (all GPUs), ``cuda:1`` (one of them, counted from 0), ``mps`` (Apple).
 Device = Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")]
 
+_FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[\\/](?:[^\\/\s'\"()]+[\\/])+")
 _BROKEN = (ImportError, OSError, RuntimeError)  # RuntimeError: torchvision built for another torch
 
 
@@ -41,14 +43,16 @@ def import_problem(package: str) -> str | None:
 
 
 def first_line(error: BaseException) -> str:
-    """First line of what an error says, or its kind where it says nothing.
+    """First line of what an error says, without the folders of this machine, or its kind where it says nothing.
 
     Examples
     --------
     >>> first_line(ValueError())
     'ValueError'
+    >>> first_line(ImportError("cannot import name 'nn' from 'torch' (/home/anna/torch/__init__.py)"))
+    "cannot import name 'nn' from 'torch' (__init__.py)"
     """
-    return str(error).partition("\n")[0] or type(error).__name__
+    return _FOLDERS.sub("", str(error).partition("\n")[0]) or type(error).__name__
 
 
 def missing_packages() -> str | None:

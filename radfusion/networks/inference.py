@@ -16,7 +16,7 @@ from radfusion.errors import CaseError, WeightsError
 from radfusion.execution.progress import Progress
 from radfusion.networks.backends import Computing, Precision
 from radfusion.networks.backends.batches import Pictures, Row
-from radfusion.networks.backends.choice import choose_computing, versions
+from radfusion.networks.backends.choice import choose_computing
 from radfusion.networks.checkpoints import read_checkpoint
 from radfusion.networks.devices import missing_packages
 from radfusion.networks.opened import JUDGED, FrozenNetwork, Opened, file_stamp, settle
@@ -31,7 +31,6 @@ __all__ = [
     "computed_by",
     "stream_features",
     "unusable",
-    "versions",
     "weights_hash",
 ]
 

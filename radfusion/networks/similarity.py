@@ -48,7 +48,7 @@ def debiased_cka(a: ArrayLike, b: ArrayLike) -> float:
     x, y = _paired(a, b)
     first, second = (_without_diagonal((each - each.mean(axis=0)) @ (each - each.mean(axis=0)).T) for each in (x, y))
     norm = float(np.linalg.norm(first) * np.linalg.norm(second))
-    if norm == 0.0:
+    if norm == 0.0 or not (np.ptp(x, axis=0).any() and np.ptp(y, axis=0).any()):
         raise FeatureError("a table without variance has no similarity")
     return float(np.clip((first * second).sum() / norm, -1.0, 1.0))
 

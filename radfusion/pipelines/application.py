@@ -22,7 +22,7 @@ __all__ = ["predict_case"]
 
 #: Parts of an extractor's identity that make other features; versions are not among them.
 DECISIVE = (
-    "settings", "parameter_file", "weights_sha256", "network", "layer", "pooling", "crop", "flips", "input",
+    "settings", "parameter_file", "weights_sha256", "network", "graph", "layer", "pooling", "crop", "flips", "input",
     "precision",
 )  # fmt: skip
 

@@ -145,6 +145,7 @@ def available_extractors(
             progress.say(f"weights source {deep.source!r} is left out: {reason}")
             missing.append(_absent(deep.source, reason))
         else:
+            _say_if_unknown(extractor, progress)
             usable.append(extractor)
     if not usable:
         raise FeatureError("no feature source is left: " + "; ".join(str(source.reason) for source in missing))
@@ -153,6 +154,13 @@ def available_extractors(
 
 def _absent(name: str, reason: str) -> FeatureSource:
     return FeatureSource(name=name, kind="deep", n_features=0, available=False, reason=reason)
+
+
+def _say_if_unknown(extractor: Deep, progress: Progress) -> None:
+    facts = extractor.weights_facts()
+    if facts["hash_known"] is False:
+        hashed = f"SHA-256 {facts['sha256']} is not one that {facts['title']} is known by"
+        progress.say(f"weights source {extractor.source!r}: {hashed}; every tensor is in place, and the report says it")
 
 
 def _fetched(extractor: Deep, reason: str, progress: Progress) -> str | None:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from radfusion.core.cohort import Cohort
+from radfusion.core.estimates import Comparison
 from radfusion.core.features import FeatureTable
 from radfusion.core.pretraining import BenchmarkSource, CentreResult, Pretraining, Robustness, Similarity
 from radfusion.core.results import FittedModel
@@ -21,6 +23,7 @@ from radfusion.extraction.extractors.base import Extractor
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.grids import UNTRAINED, PretrainingSettings, matched
 from radfusion.extraction.robustness import control_tables
+from radfusion.modelling.model import Model
 from radfusion.networks.cost import network_cost
 from radfusion.networks.similarity import debiased_cka
 from radfusion.pipelines.centres import tell_centres_apart
@@ -37,7 +40,7 @@ def planned_pairs(study: Study, arms: Sequence[str]) -> list[tuple[str, str]] | 
     """Pairs of arms that a pretraining benchmark compares, decided before any result; None for other studies.
 
     Sources of the same network and layer, the untrained control last, or all of them; with a reference, each against
-    it. A radiomics arm is compared with every source.
+    it, or against the untrained control where no fitted source has it. A radiomics arm is compared with every source.
 
     Parameters
     ----------
@@ -51,21 +54,22 @@ def planned_pairs(study: Study, arms: Sequence[str]) -> list[tuple[str, str]] | 
         return None
     fitted = [entry for entry in study.features.deep if arm_of(entry) in arms]
     ranked = sorted(fitted, key=lambda entry: entry.weights == UNTRAINED)
-    pairs = [(_arms(a, b)) for a, b in _directed(ranked, settings.reference) if _comparable(a, b, settings)]
+    pairs = [(arm_of(a), arm_of(b)) for a, b in _directed(ranked, settings)]
     return pairs + [(arm_of(entry), "radiomics") for entry in ranked if "radiomics" in arms]
 
 
-def _directed(entries: Sequence[Deep], reference: str | None) -> Iterator[tuple[Deep, Deep]]:
+def _directed(entries: Sequence[Deep], settings: PretrainingSettings) -> Iterator[tuple[Deep, Deep]]:
     """Pairs in the order of the entries; with a reference, those that have it, as the second."""
     for a, b in combinations(entries, 2):
-        if reference is None:
+        if not _comparable(a, b, settings):
+            continue
+        if settings.reference is None:
             yield a, b
-        elif (a.weights == reference) != (b.weights == reference):
-            yield (b, a) if a.weights == reference else (a, b)
-
-
-def _arms(a: Deep, b: Deep) -> tuple[str, str]:
-    return arm_of(a), arm_of(b)
+            continue
+        there = {each.weights for each in entries if _comparable(a, each, settings)}
+        held = settings.reference if settings.reference in there else UNTRAINED
+        if (a.weights == held) != (b.weights == held):
+            yield (b, a) if a.weights == held else (a, b)
 
 
 def _comparable(a: Deep, b: Deep, settings: PretrainingSettings) -> bool:
@@ -176,15 +180,13 @@ def _under_changes(
     changed = control_tables(shown, extractor, names, seed=study.seed, imaging=study.imaging, workers=place)
     ready = refitted(study, fitted, model.arm, classifier=model.classifier)
     table = fitted.tables[extractor.source]
+    spread = _training_spread(table, fitted)
     for name, under in changed.items():
         for one in shown.sets:
-            cases = [case for case in shown.of_set(one).frame.index if case in under.frame.index]
-            versions = under.restrict(cases), table.restrict(cases)
-            first, second = (ready.predict(each, fitted.cohort) for each in versions)
-            named = replace(first, model=f"{model.model}, {name}")
-            test = compare_models(named, second, level=study.evaluation.level)
-            spread = _training_spread(table, fitted)
-            correlation, shift = _change_of_features(*(each.frame for each in versions), spread=spread)
+            part = shown.of_set(one)
+            test, correlation, shift = _tried(
+                ready, part, name, tables=(under, table), spread=spread, level=study.evaluation.level
+            )
             yield Robustness(
                 change=name,
                 source=extractor.source,
@@ -192,8 +194,24 @@ def _under_changes(
                 comparison=test.model_copy(update={"family": "robustness", "role": "exploratory"}),
                 correlation=correlation,
                 shift=shift,
-                faults=tuple(each for each in under.exclusions if each.case in shown.of_set(one).frame.index),
+                faults=tuple(each for each in under.exclusions if each.case in part.frame.index),
             )
+
+
+def _tried(
+    model: Model, part: Cohort, name: str, *, tables: tuple[FeatureTable, FeatureTable], spread: Floats, level: float
+) -> tuple[Comparison, float | None, float | None]:
+    """Test of a model on changed against unchanged images of one set, correlation and shift of the features."""
+    cases = [case for case in part.frame.index if case in tables[0].frame.index]
+    names = f"{model.name}, {name}", model.name
+    if not cases:
+        reason = "no changed image could be used"
+        empty = Comparison(test="none", metric="macro_auc", difference=None, models=names, set=part.sets[0])
+        return empty.model_copy(update={"level": level, "reason": reason}), None, None
+    versions = [each.restrict(cases) for each in tables]
+    first, second = (model.predict(each, part) for each in versions)
+    test = compare_models(replace(first, model=names[0]), second, level=level)
+    return test, *_change_of_features(*(each.frame for each in versions), spread=spread)
 
 
 def _training_spread(table: FeatureTable, fitted: FittedStudy) -> Floats:

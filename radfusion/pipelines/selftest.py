@@ -27,6 +27,7 @@ from radfusion.extraction.selftest import features_of, self_test
 from radfusion.imaging.formats import format_of
 from radfusion.imaging.loading import CaseFiles, read_scans
 from radfusion.imaging.settings import ImagingSettings
+from radfusion.networks.architectures import NETWORKS
 from radfusion.networks.health import feature_health
 from radfusion.networks.sources import WeightsSource
 from radfusion.report.selftest_lines import self_test_lines
@@ -105,10 +106,13 @@ def verify_on_images(
     Raises
     ------
     UserError
-        When fewer than four images can be shown to the network.
+        When there is no such network or no such table or folder, or fewer than four images can be shown to it.
     WeightsError
         When the weights are absent or not what their source promises.
     """
+    NETWORKS[network]
+    if not images.exists():
+        raise UserError(f"{images}: there is no such cohort table or folder of images")
     listener = progress or Progress()
     whole = images.is_dir()
     shape = {"crop": "image"} if whole else {}

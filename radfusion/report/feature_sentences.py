@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from radfusion.core.deep_features import is_control
@@ -11,7 +12,7 @@ from radfusion.extraction.extractors.radiomics import Radiomics
 from radfusion.report.deep_sentences import TOLD_OF_PICTURES, shown_sentence
 from radfusion.report.wording import count, flat, join, percent, plain, sentence, significant
 
-__all__ = ["source_sentences", "weights_hash"]
+__all__ = ["absent_sources", "feature_paragraphs", "source_sentences", "weights_hash"]
 
 #: Parameters that the sentences on radiomics tell in words, where they matter.
 _TOLD = {
@@ -26,11 +27,36 @@ def weights_hash(source: FeatureSource) -> str | None:
     return str(found) if found else None
 
 
+def feature_paragraphs(sources: Sequence[FeatureSource]) -> list[str]:
+    """Paragraphs of a Methods section on all sources; what is absent is told once for each reason, without remedies."""
+    told = [text for each in sources if each.available for text in source_sentences(each)]
+    absent = absent_sources(sources, remedies=False)
+    return told + [f"{which} planned and could not be used: {sentence(why)}" for which, why in absent]
+
+
+def absent_sources(sources: Sequence[FeatureSource], *, remedies: bool) -> list[tuple[str, str]]:
+    """Sources that are absent for one reason, as the beginning of a sentence, with the reason.
+
+    Parameters
+    ----------
+    sources : sequence of FeatureSource
+        All sources of a study.
+    remedies : bool
+        Whether the reasons say what to do as well.
+    """
+    absent: dict[str, list[str]] = {}
+    for each in sources:
+        if not each.available:
+            reason = each.reason or "no reason recorded"
+            absent.setdefault(reason if remedies else re.split(r": |; ", reason)[0], []).append(each.name)
+    return [
+        (f"Source {names[0]} was" if len(names) == 1 else f"Sources {join(names)} were", why)
+        for why, names in absent.items()
+    ]
+
+
 def source_sentences(source: FeatureSource) -> list[str]:
-    """Paragraphs of a Methods section on one source."""
-    if not source.available:
-        why = sentence(source.reason or "no reason recorded")
-        return [f"The source {source.name} was planned and could not be used: {why}"]
+    """Paragraphs of a Methods section on one source that is there."""
     if source.kind == "radiomics":
         return [_radiomics(source)]
     if source.kind == "deep":
@@ -119,7 +145,8 @@ def _deep(source: FeatureSource) -> str:
     if is_control(source):
         origin = "random weights as an untrained control, which have learned nothing"
     known = weights_hash(source)
-    sha = f" ({f'SHA-256 {known[:8]}' if len(known) == 64 else known})" if known else ""
+    doubt = ", not one that they are known by" if weights.get("hash_known") is False else ""
+    sha = f" ({f'SHA-256 {known[:8]}{doubt}' if len(known) == 64 else known})" if known else ""
     network = source.settings.get("network", "network")
     layer = f" at {source.settings['layer']}" if source.settings.get("layer") else ""
     return (
@@ -144,15 +171,15 @@ def _tested(source: FeatureSource) -> str:
     rank = [fit.own for fit in test.profiles].index(True) + 1
     better = next((f"; '{fit.title}' fits clearly better" for fit in test.profiles if fit.profile == test.better), "")
     return (
-        f" On {count(test.n_cases, 'training case')} the preparation of the pictures agreed with the statistics stored "
-        f"in batch normalisation as number {rank} of {len(test.profiles)} preparations{better}."
+        f" Of {len(test.profiles)} preparations of the pictures, this one ranked number {rank} by its agreement with "
+        f"the statistics stored in batch normalisation{better}."
     )
 
 
 def _inputs(source: FeatureSource) -> str:
-    told = {"kind", "revision", "network", "weights", "weights_sha256", "layer", "spacing"}
+    told = {"kind", "revision", "network", "weights", "weights_sha256", "layer", "spacing", "batch_size", "equality"}
     shown = shown_sentence(source.settings)
-    left = {key: value for key, value in source.settings.items() if key not in told}
+    left = {key: value for key, value in source.settings.items() if key not in told and value not in (None, {})}
     words = flat({key: value for key, value in left.items() if not shown or key not in TOLD_OF_PICTURES})
     settings = f" Settings: {'; '.join(f'{key}: {value}' for key, value in words.items())}." if words else ""
     return f"{' ' if shown else ''}{shown}{settings}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from radfusion.core.results import Selection
-from radfusion.report.feature_sentences import source_sentences
+from radfusion.report.feature_sentences import feature_paragraphs
 from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, Index
 from radfusion.report.stability_sentences import stability_sentences
 from radfusion.report.thresholds import threshold_rule
@@ -83,7 +83,7 @@ def methods(index: Index) -> list[tuple[str, list[str]]]:
         ("Study design", _design(index)),
         ("Participants and sets", _partition(index)),
         ("Imaging and segmentation", _imaging(index)),
-        ("Feature extraction", [text for source in index.results.sources for text in source_sentences(source)]),
+        ("Feature extraction", feature_paragraphs(index.results.sources)),
         ("Feature selection", _selection(index)),
         ("Fusion and models", _models(index)),
         ("Statistical analysis", _statistics(index)),

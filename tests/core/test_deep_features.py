@@ -92,3 +92,15 @@ def test_modality_of_the_weights(modalities, modality, verdict):
 
 def test_nothing_to_worry_about():
     assert health_concerns(HEALTHY) == []
+
+
+def test_few_cases_cannot_have_a_high_rank():
+    assert health_concerns({**HEALTHY, "cases": 6.0, "effective_rank": 3.5}) == []
+    assert "1.1, below 1.25" in health_concerns({**HEALTHY, "cases": 6.0, "effective_rank": 1.1})[0]
+    assert "3.5, below 5" in health_concerns({**HEALTHY, "cases": 40.0, "effective_rank": 3.5})[0]
+
+
+def test_absent_weights_leave_no_deep_features():
+    absent = FeatureSource(name="imagenet", kind="deep", n_features=0, available=False, reason="not here")
+    found = [item for item in deep_features(study(absent)) if item.verdict == "fail"]
+    assert [item.message for item in found] == ["No pretrained network was available: there are no deep features."]

@@ -1,13 +1,17 @@
 import csv
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK
+import torch
 from PIL import Image
 from pydantic import ValidationError
+from torchvision import models
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.hashing import content_hash
@@ -19,7 +23,10 @@ from radfusion.execution.progress import Progress
 from radfusion.extraction.dictionary import describe
 from radfusion.extraction.extractors.base import Extracted, Shown
 from radfusion.extraction.extractors.deep import Deep
+from radfusion.extraction.perturbations import perturb
 from radfusion.extraction.tables import extract
+from radfusion.imaging.loading import read_scan
+from radfusion.imaging.settings import ImagingSettings
 from radfusion.networks.graphs import draw_network
 from radfusion.networks.health import feature_health
 from radfusion.networks.trained import Contract, write_trained
@@ -180,6 +187,14 @@ def test_networks_are_shown_the_size_that_they_were_made_for():
     assert Deep(weights="imagenet-v2", resize="torchvision", size=448).crop_settings.short_side == 464
 
 
+@pytest.mark.parametrize(("name", "generation"), [("imagenet", "IMAGENET1K_V1"), ("imagenet-v2", "IMAGENET1K_V2")])
+def test_the_short_side_is_the_one_that_torchvision_published(name, generation):
+    for network in WEIGHTS[name].networks:
+        theirs = models.get_model_weights(network)[generation].transforms()
+        ours = Deep(weights=name, network=network, resize="torchvision").crop_settings
+        assert ([ours.short_side], [ours.size]) == (theirs.resize_size, theirs.crop_size)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -324,10 +339,36 @@ def test_a_network_of_ones_own_comes_with_what_it_expects(tmp_path):
     assert own.identity()["input"]["white"] == 1
 
 
+PART = {"white": 255, "order": "BGR", "mean": (103.06, 115.9, 123.15), "std": (1, 1, 1), "stride": "v1", "stem": "ceil"}
+
+
+@pytest.mark.data
+def test_of_a_part_of_a_network_the_deepest_stage_is_taken(weights, real, tmp_path):
+    own = {"weights": "file", "file": weights, "size": 64, "batch_size": 4}
+    stated = quick(**own, layer=None, contract={**PART, "deepest": "layer3"})
+    assert stated.layer_name == "layer3"
+    assert stated.unavailable() is None
+    assert np.array_equal(values(stated, made_up("a")), values(real.model_copy(update={"size": 64}), made_up("a")))
+    carried = tmp_path / "part.safetensors"
+    contract = Contract(network="resnet50", deepest="layer3", **PART)
+    write_trained(carried, torch.load(weights, weights_only=True), contract)
+    with pytest.raises(FeatureError, match=r"has no 'layer4'.*allowed: avgpool, layer1, layer2, layer3"):
+        quick(**{**own, "file": carried}, layer=None).unavailable()
+    assert quick(**{**own, "file": carried}, layer="layer3").unavailable() is None
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"weights": "file"}, "weights: file needs `file`"),
+        (
+            {"weights": "file", "file": "a.pt", "contract": {**PART, "deepest": "layer9"}},
+            "contract: 'resnet50' has no 'layer9'; allowed: layer1, layer2, layer3, layer4",
+        ),
+        (
+            {"weights": "file", "file": "a.pt", "layer": "layer4", "contract": {**PART, "deepest": "layer3"}},
+            "have no 'layer4'; allowed: layer1, layer2, layer3",
+        ),
         (
             {"contract": {"white": 1, "order": "RGB", "mean": (0, 0, 0), "std": (1, 1, 1)}},
             "contract belongs to weights: file; what 'imagenet' expect is known",
@@ -347,6 +388,17 @@ def test_what_the_network_sees_can_be_told():
         (each["axis"], each["plane"]) for each in quick(slices="planes").describe(made_up("a", shape=(4, 70, 90)))
     ]
     assert planes == [(0, 0), (1, 20), (2, 30)]
+
+
+@pytest.mark.parametrize(("numbers", "rule"), [("uint8", "8-bit"), ("int16", "crop-percentile")])
+def test_noise_does_not_change_how_a_volume_is_windowed(tmp_path, numbers, rule):
+    films = {"image": made_up("a").image, "roi": made_up("a").roi}
+    for name, values in films.items():
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(values.astype(numbers)), tmp_path / f"{name}.nii.gz")
+    scan = read_scan("a", tmp_path / "image.nii.gz", tmp_path / "roi.nii.gz", settings=ImagingSettings())
+    noisy = perturb(scan, "noise", np.random.default_rng(1))
+    assert not np.array_equal(noisy.image, np.rint(noisy.image))
+    assert [QUICK.describe(each)[0]["rule"] for each in (scan, noisy)] == [rule, rule]
 
 
 def test_what_the_network_sees_can_be_looked_at():
@@ -391,6 +443,14 @@ def test_one_network_may_be_shown_a_case_in_two_ways():
     assert again.features.deep == study.features.deep
 
 
+@pytest.mark.parametrize("guide", ["weights", "networks", "backends", "deep-features"])
+def test_the_studies_of_the_guides_can_be_read(root, guide):
+    head = "title: Guide\ncohort: {table: cohort.csv, classes: [0, 1]}\n"
+    blocks = re.findall(r"```yaml\n(.*?)```", (root / "docs" / f"{guide}.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    assert all(Study.from_text(head + block).features.deep for block in blocks)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
@@ -405,6 +465,10 @@ def test_one_network_may_be_shown_a_case_in_two_ways():
 def test_names_that_cannot_be_told_apart_are_refused(name, words):
     with pytest.raises(StudyError, match=words):
         Study.from_text(TWO.replace("NAME", name))
+
+
+def test_a_worker_holds_few_scans_at_a_time():
+    assert [Deep(batch_size=size).batch for size in (None, 1, 512)] == [8, 1, 8]
 
 
 def test_pictures_have_the_size_that_the_weights_were_learned_at():

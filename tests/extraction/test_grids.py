@@ -134,6 +134,18 @@ def test_pairs_are_planned_before_any_result(settings: dict[str, str], pairs: li
 
 
 def test_an_entry_listed_twice_is_one_entry() -> None:
-    entry = Deep(weights="imagenet", name="imagenet-layer4", layer="layer4", size=96, margin=0.2)
-    study = Study.from_text(TEXT)
-    assert entry in study.features.deep
+    entry = "{weights: imagenet, name: imagenet-layer4, layer: layer4, size: 96, margin: 0.2}"
+    study = Study.from_text(f"{TEXT}  deep: [{entry}]\n")
+    assert [each.source for each in study.features.deep] == NAMES
+
+
+def test_a_control_is_shown_what_its_source_is_shown_and_can_be_written_down() -> None:
+    contract = {"white": 1, "order": "RGB", "mean": (0, 0, 0), "std": (1, 1, 1), "stride": "v1.5"}
+    own = Deep.model_validate({"weights": "file", "file": "own.pt", "contract": contract})
+    xray = Deep(weights="chest-xray", resize="torchvision")
+    newer = Deep(weights="imagenet-v2", resize="torchvision")
+    for entry in (own, xray, newer):
+        source, control = with_untrained([entry])
+        assert control.weights == "random"
+        assert control.crop_settings == source.crop_settings
+        assert Deep.model_validate(control.model_dump()) == control

@@ -12,7 +12,7 @@ from radfusion.errors import UnknownNameError, UserError
 from radfusion.execution.executors.processes import available_processors
 from radfusion.networks.backends import BACKENDS, Computing
 from radfusion.networks.backends.base import grey_network
-from radfusion.networks.backends.choice import choose_computing, others, versions
+from radfusion.networks.backends.choice import choose_computing, others
 from radfusion.networks.backends.equality import EXACT, HALF, compare, probe
 from radfusion.networks.devices import devices_here
 from radfusion.networks.preprocessing import network_input
@@ -107,7 +107,7 @@ def test_features_outlive_the_next_batch(backend, small):
 
 
 def test_every_backend_says_its_versions(backend):
-    told = versions(choose_computing("cpu", backend))
+    told = BACKENDS[backend].versions()
     assert "torch" in told
     assert all(text[0].isdigit() for text in told.values())
     assert BACKENDS[backend].title in str(choose_computing("cpu", backend))

@@ -162,14 +162,3 @@ def test_networks_with_their_pooling_can_be_traced_for_any_batch(name):
     network = fold_batchnorm(load_network(Pretrained(RANDOM, name), pooling="roi"))
     traced = torch.jit.trace(network, (pixels[:2], regions[:2]))
     torch.testing.assert_close(traced(pixels, regions), network(pixels, regions))
-
-
-@torch.inference_mode()
-def test_a_network_with_its_pooling_can_be_exported(tmp_path):
-    pytest.importorskip("onnxscript")
-    runtime = pytest.importorskip("onnxruntime")
-    pixels, network = pixels_for("resnet18", 1), load_network(Pretrained(RANDOM, "resnet18"), "layer2")
-    torch.onnx.export(network, (pixels,), tmp_path / "network.onnx", dynamo=True, verbose=False)
-    session = runtime.InferenceSession(tmp_path / "network.onnx")
-    (found,) = session.run(None, {session.get_inputs()[0].name: pixels.numpy()})
-    torch.testing.assert_close(torch.from_numpy(found), network(pixels), rtol=1e-4, atol=1e-5)

@@ -111,13 +111,13 @@ def test_what_computes_is_said_once(films):
     assert told.words == ["deep features of random (resnet50, layer2): torch on CPU, float32, batches of 4"]
 
 
-def test_a_bad_picture_costs_its_own_item(films):
+def test_a_bad_picture_costs_its_own_item(backend, films):
     bad = np.full((1, SIZE, SIZE), np.nan, dtype=np.float32)
     items = [(films[0][:2], None), (np.concatenate([films[0][:1], bad]), None), (films[0][2:3], None)]
-    computing = choose_computing("cpu", "torch", batch_size=4)
+    computing = choose_computing("cpu", backend, batch_size=4)
     first, second, third = stream_features(items, NETWORK, computing)
     assert isinstance(second, CaseError)
-    assert (second.stage, second.reason) == ("deep", "the network answers with numbers that are not finite")
+    assert (second.stage, second.reason) == ("deep", "the picture holds numbers that are not finite")
     assert first.shape == (2, 512)
     assert np.array_equal(third, compute_features(films[0][2:3], None, NETWORK, computing=computing))
     with pytest.raises(CaseError, match="not finite"):

@@ -153,6 +153,8 @@ def test_films_and_single_slices_are_one_picture(slices):
         ({"bits_stored": "8"}, 1.0, "8-bit"),
         ({"bits_stored": "8", "rescaled": "slope 2, intercept 0"}, 1.0, "crop-percentile"),
         ({"bits_stored": "12"}, 1.0, "crop-percentile"),
+        ({"numbers": "uint8"}, 0.7, "8-bit"),
+        ({"numbers": "int16"}, 1.0, "crop-percentile"),
     ],
 )
 def test_8_bit_images_keep_their_range(facts, scale, rule):

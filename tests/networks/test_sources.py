@@ -5,6 +5,7 @@ import pytest
 import torch
 from torchvision import models
 
+from radfusion.errors import WeightsError
 from radfusion.networks.architectures import NETWORKS
 from radfusion.networks.backbones import load_network
 from radfusion.networks.checkpoints import read_checkpoint
@@ -54,6 +55,17 @@ def test_the_table_is_torchvisions(network, name, generation):
         assert file.hash_required
         assert (list(WEIGHTS[name].input.mean), list(WEIGHTS[name].input.std)) == (standard.mean, standard.std)
         assert standard.crop_size == [NETWORKS[network].size]
+
+
+@pytest.mark.parametrize("name", ["barlow-twins", "vicreg"])
+def test_not_every_resnet50_of_that_name_is_the_publishers(name, trained, save):
+    with pytest.raises(WeightsError, match=r"its SHA-256 is .*, not c"):
+        read_checkpoint(Pretrained(WEIGHTS[name], file=save(trained.state_dict(), "resnet50.pth")))
+
+
+def test_swav_divides_red_by_its_own_number():
+    assert WEIGHTS["swav"].input.std == (0.228, 0.224, 0.225)
+    assert WEIGHTS["swav"].input.mean == WEIGHTS["imagenet"].input.mean
 
 
 def test_the_two_radimagenet_networks_share_nothing():

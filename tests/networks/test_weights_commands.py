@@ -86,6 +86,8 @@ def test_a_file_of_ones_own_says_that_its_input_must_be_stated(weights, save, na
         (["import", "radimagenet", "absent.pt"], "absent.pt is not a file"),
         (["verify", "radimagenet"], "are not here: take ResNet50.pt"),
         (["verify", "random"], "there is no file"),
+        (["verify", "random", "--network", "resnet49", "--images", "."], "no network is named 'resnet49'"),
+        (["verify", "random", "--images", "absent"], "absent: there is no such cohort table or folder of images"),
     ],
 )
 def test_mistakes_are_answered(weights, arguments, message):

@@ -13,11 +13,15 @@ from radfusion.cohorts.simulate import SimulationSettings, simulate_cohort
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.results import StudyResults
+from radfusion.errors import StudyError
+from radfusion.modelling.model import load_model
 from radfusion.networks.similarity import debiased_cka
+from radfusion.pipelines.application import predict_case
 from radfusion.pipelines.centres import tell_centres_apart
 from radfusion.pipelines.checking import check_study
 from radfusion.pipelines.fusion import run
 from radfusion.pipelines.names import json_schema
+from radfusion.pipelines.pretraining import _tried, planned_pairs
 from radfusion.study import Study
 
 STUDY = """\
@@ -117,10 +121,56 @@ def test_robustness_is_a_paired_test_on_changed_images(results: StudyResults) ->
         )  # fmt: skip
 
 
+def test_where_the_reference_is_absent_the_control_takes_its_place() -> None:
+    asked = "pretraining: {reference: imagenet, robustness: []}"
+    text = STUDY.replace("radimagenet, random", "vicreg, imagenet").replace(
+        "pretraining: {pairs: all, robustness: [noise, roi_shuffle]}", asked
+    )
+    study = Study.from_text(text.partition("evaluation:")[0])
+    arms = ["deep-vicreg-resnet50", "deep-random-resnet50", "deep-imagenet-resnet18", "deep-random-resnet18"]
+    found = planned_pairs(study, arms)
+    assert found is not None
+    assert set(found) == {
+        ("deep-vicreg-resnet50", "deep-random-resnet50"),
+        ("deep-random-resnet18", "deep-imagenet-resnet18"),
+    }
+
+
+def test_a_change_that_spoils_every_image_of_a_set_is_named_and_costs_no_run(folder: Path) -> None:
+    study = Study.from_yaml(folder / "study.yaml")
+    cohort, model = study.read_cohort().of_set("internal"), load_model(folder / "first" / "model")
+    source = model.name.split("/")[0].removeprefix("deep-")
+    table = FeatureTable(pd.read_parquet(folder / "first" / "features" / f"{source}.parquet"), {source: {}})
+    nothing = FeatureTable(pd.DataFrame(), {source: {}})
+    spread = np.ones(table.frame.shape[1])
+    test, *features = _tried(model, cohort, "erode", tables=(nothing, table), spread=spread, level=0.95)
+    assert (test.p, test.reason, test.set) == (None, "no changed image could be used", "internal")
+    assert features == [None, None]
+    same, correlation, shift = _tried(model, cohort, "none", tables=(table, table), spread=spread, level=0.95)
+    assert (same.difference, same.n, correlation, shift) == (0.0, 18, pytest.approx(1.0), 0.0)
+
+
+def test_a_source_that_takes_the_name_of_its_control_is_a_mistake() -> None:
+    text = STUDY.partition("features:")[0] + "features: {deep: [{weights: imagenet, name: RANDOM}]}\n"
+    with pytest.raises(StudyError, match="two entries of deep are named 'RANDOM'"):
+        Study.from_text(text)
+
+
 def test_pairs_of_the_plan_are_tested_and_adjusted(results: StudyResults) -> None:
     found = [each for each in results.comparisons if each.family == "secondary"]
     assert [each.models for each in found] == [("deep-random-resnet18/logistic", "deep-random-resnet50/logistic")]
     assert found[0].adjustment == "holm"
+
+
+def test_the_final_model_predicts_a_new_film_as_it_did_in_the_run(folder: Path, results: StudyResults) -> None:
+    cases = pd.read_csv(folder / "cohort" / "cohort.csv", dtype=str).query("set == 'internal'")
+    case = cases.iloc[0]
+    files = (folder / "cohort" / case[name] for name in ("image", "segmentation"))
+    found = predict_case(folder / "first", *files)
+    assert found["model"] == results.final_model
+    (kept,) = (folder / "first" / "predictions").glob(f"{results.final_model.replace('/', '*')}.csv")
+    row = pd.read_csv(kept, index_col="case").loc[case["case"]]
+    assert list(found["probabilities"].values()) == pytest.approx([row[f"p_{label}"] for label in "012"], rel=1e-5)
 
 
 def test_the_report_says_that_nothing_pretrained_was_there_and_plots_what_it_holds(folder: Path) -> None:

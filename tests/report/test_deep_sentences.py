@@ -2,6 +2,7 @@ import pytest
 
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.report.deep_sentences import TOLD_OF_PICTURES, shown_sentence
+from radfusion.report.feature_sentences import feature_paragraphs
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,12 @@ def test_every_setting_has_its_words(settings, words):
 def test_older_results_without_the_settings_are_not_guessed_at():
     assert shown_sentence({"crop": {"size": 224, "margin": 0.1}}) == ""
     assert "crop" in TOLD_OF_PICTURES
+
+
+def test_absent_sources_are_told_once_for_each_reason_and_without_remedies(benchmark):
+    absent = [text for text in feature_paragraphs(benchmark.sources) if "could not be used" in text]
+    assert len(absent) == 3
+    assert absent[0] == (
+        "Sources radimagenet-resnet18-layer3 and radimagenet-resnet18-layer4 were planned and could not be used: "
+        "weights 'radimagenet' have no file for 'resnet18'."
+    )

@@ -8,7 +8,7 @@ from radfusion.core.results import StudyResults
 from radfusion.report.blocks import Note, Picture, Table, Text
 from radfusion.report.figures import draw
 from radfusion.report.index import Index
-from radfusion.report.pretraining_sentences import against, answers
+from radfusion.report.pretraining_sentences import against, answers, opening
 from radfusion.report.sections.pretraining import build
 from radfusion.report.styles import Style
 
@@ -61,6 +61,40 @@ def test_every_pointer_of_every_table_leads_to_a_value(pretrained: StudyResults)
     refs = [cell.ref for table in tables for row in table.rows for cell in row if cell.ref]
     assert len(refs) > 50
     assert [ref for ref in refs if pointed(pretrained, ref) is None] == []
+
+
+def test_a_primary_comparison_that_names_the_control_first_is_turned(pretrained: StudyResults) -> None:
+    asked = ("deep-random-resnet50-layer4", "deep-random-resnet18-layer4")
+    turned = tuple(
+        each.model_copy(update={"models": each.models[::-1], "difference": -(each.difference or 0.0)})
+        if {name.split("/")[0] for name in each.models} == set(asked) and each.class_ is None
+        else each
+        for each in pretrained.comparisons
+    )
+    rows = [_row(each) for each in (pretrained, pretrained.model_copy(update={"comparisons": turned}))]
+    assert rows[0] is not None
+    assert rows[0] == rows[1]
+
+
+def _row(results: StudyResults) -> object:
+    """Difference of the source that counts as pretrained to its control in the first set."""
+    (table,) = (block for block in build(Index(results)) if isinstance(block, Table) and block.name == "pretraining")
+    assert table.data is not None
+    (row,) = (row for row in table.data.rows if row[0] == "random-resnet18-layer4" and row[2] == "internal")
+    return row[7]
+
+
+def test_what_else_differs_and_an_absent_reference_are_told(pretrained: StudyResults) -> None:
+    found = pretrained.pretraining
+    assert found is not None
+    first, *others = pretrained.sources
+    crop = {**first.settings["crop"], "margin": 0.5}
+    other = first.model_copy(update={"settings": {**first.settings, "crop": crop}})
+    assert "what the networks are shown differs" not in opening(Index(pretrained), found)
+    assert "differs, too (margin)" in opening(Index(pretrained.model_copy(update={"sources": (other, *others)})), found)
+    absent = pretrained.model_copy(update={"pretraining": found.model_copy(update={"reference": "vicreg"})})
+    (note,) = (block.text for block in build(Index(absent)) if isinstance(block, Note))
+    assert "vicreg, was left out" in note
 
 
 def test_pictures_hold_every_source_and_can_be_drawn(pretrained: StudyResults) -> None:

@@ -49,8 +49,8 @@ def test_a_study_without_pretrained_weights_says_so_first(results):
     blocks = SECTIONS["summary"].build(Index(results.model_copy(update={"sources": only})))
     assert isinstance(blocks[0], Note)
     assert blocks[0].level == "fail"
-    assert "No real weights source was available; the deep arm is the untrained control `random`" in blocks[0].text
-    assert any("Source radimagenet is missing" in text for text in texts(blocks))
+    assert "No real weights source was available; all deep features are those of untrained controls" in blocks[0].text
+    assert any("Source radimagenet was left out" in text for text in texts(blocks))
 
 
 def test_pretrained_weights_silence_that_warning(results):
@@ -115,6 +115,14 @@ def test_verdicts_never_call_a_missing_proof_equality(results, low, high, p, sai
     assert said in words
     assert "equal" not in words
     assert "significant" not in words
+
+
+def test_a_secondary_difference_is_judged_by_its_adjusted_p_value(results):
+    facts = {"difference": -0.16, "low": -0.28, "high": -0.04, "p": 0.009, "models": ("a/x", "b/x"), "set": "external"}
+    found = Comparison(test="t", metric="macro_auc", role="secondary", p_adjusted=0.11, **facts)
+    assert "No difference" in verdict(Index(results), found)
+    assert "was lower" in verdict(Index(results), found.model_copy(update={"p_adjusted": 0.02}))
+    assert "was lower" in verdict(Index(results), found.model_copy(update={"role": "primary"}))
 
 
 def test_facts_of_the_study_file_are_not_asked_again(results):

@@ -36,6 +36,9 @@ from radfusion.networks.weights import WEIGHTS, Pretrained, find_weights, how_to
 
 __all__ = ["Deep"]
 
+#: Scans that a worker holds in memory at a time.
+_SCANS = 8
+
 
 class Deep(NetworkSettings, Extractor):
     """Pooled activations of a pretrained network, weights frozen.
@@ -52,8 +55,8 @@ class Deep(NetworkSettings, Extractor):
 
     @property
     def batch(self) -> int:
-        """Number of scans that a worker prepares together."""
-        return self.batch_size or 8
+        """Number of scans that a worker reads and prepares together; the network's batches span them."""
+        return min(self.batch_size or _SCANS, _SCANS)
 
     @property
     def source(self) -> str:
@@ -75,7 +78,7 @@ class Deep(NetworkSettings, Extractor):
         except WeightsError as error:
             return str(error)
         try:
-            resolve_layer(chosen, self.layer)
+            resolve_layer(chosen, self.layer_name)
         except WeightsError as error:
             raise FeatureError(f"features.deep, {self.source}: {error}") from error
         return unusable(chosen)
@@ -213,9 +216,17 @@ class Deep(NetworkSettings, Extractor):
         return contact_sheet([crop.grey for scan in scans for crop in self.crops(scan)])
 
     def weights_facts(self) -> dict[str, Any]:
-        """What a report says of the weights, with the hash of the file that was read."""
-        chosen = self.pretrained()
-        return {**chosen.source.facts(), "sha256": weights_hash(chosen)}
+        """What a report says of the weights, with the hash of the file that was read.
+
+        Returns
+        -------
+        dict
+            ``hash_known`` says whether the source's file is known by that hash; None for drawn weights and own files.
+        """
+        chosen, digest = self.pretrained(), weights_hash(self.pretrained())
+        forms = chosen.source.files_of(chosen.network)
+        known = any(form.is_known_as(digest) for form in forms) if forms else None
+        return {**chosen.source.facts(), "sha256": digest, "hash_known": known}
 
     def frozen_network(self) -> FrozenNetwork:
         """Network, layer and pooling.

@@ -62,7 +62,7 @@ class Volume(Format):
             spacing = tuple(reversed(image.GetSpacing()))
             origin = tuple(reversed(image.GetOrigin()))
             direction = np.reshape(image.GetDirection(), (axes, axes))[::-1, ::-1]
-            facts = {"format": format_fact(path), **orientation_fact(path)}
+            facts = {"format": format_fact(path), "numbers": values.dtype.name, **orientation_fact(path)}
             lost = unstated_spacing(path)
         if _is_slice(values.shape):
             facts["slice_thickness_mm"] = f"{spacing[0]:g}"

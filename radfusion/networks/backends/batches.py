@@ -131,7 +131,7 @@ class Batches:
         filled = np.minimum(np.arange(size), len(pictures) - 1)
         try:
             features = lane(pictures[filled], None if regions is None else regions[filled])
-            return [_checked(row) for row in features[: len(pictures)]]
+            return [_checked(row, picture) for row, picture in zip(features, pictures, strict=False)]
         except (MemoryError, RuntimeError) as error:
             if _is_memory(error) and size > 1:
                 self._halve(size)
@@ -168,10 +168,12 @@ def _whole_items(counts: deque[int], rows: deque[Row]) -> Iterator[list[Row]]:
         yield [rows.popleft() for _ in range(counts.popleft())]
 
 
-def _checked(row: NDArray[np.float32]) -> Row:
-    if np.isfinite(row).all():
-        return row
-    return CaseError("the network answers with numbers that are not finite", stage=_STAGE)
+def _checked(row: NDArray[np.float32], picture: NDArray[np.float32]) -> Row:
+    if not np.isfinite(picture).all():  # not every library lets a NaN through to its answer
+        return CaseError("the picture holds numbers that are not finite", stage=_STAGE)
+    if not np.isfinite(row).all():
+        return CaseError("the network answers with numbers that are not finite", stage=_STAGE)
+    return row
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -6,7 +6,7 @@ from radfusion.errors import UserError
 from radfusion.networks.backends.base import BACKENDS, Computing, Precision
 from radfusion.networks.devices import choose_device, devices_here
 
-__all__ = ["choose_computing", "others", "versions"]
+__all__ = ["choose_computing", "others"]
 
 
 def choose_computing(
@@ -74,11 +74,6 @@ def others(computing: Computing) -> list[Computing]:
         if computing.precision in BACKENDS[name].precisions.get(computing.place, ())
         and BACKENDS[name].missing() is None
     ]
-
-
-def versions(computing: Computing) -> dict[str, str]:
-    """Versions of the packages that the numbers depend on."""
-    return BACKENDS[computing.backend].versions()
 
 
 def _place(device: str) -> str:

@@ -113,5 +113,7 @@ def _is_8_bit(scan: Scan) -> bool:
         return scan.facts["mode"] in _EIGHT_BIT_MODES
     if "bits_stored" in scan.facts:
         return scan.facts["bits_stored"] == "8" and "rescaled" not in scan.facts
+    if "numbers" in scan.facts:  # of a volume: its values alone would tell otherwise once they are perturbed
+        return scan.facts["numbers"] == "uint8"
     image = scan.image
     return bool(image.min() >= 0 and image.max() <= 255 and np.array_equal(image, np.rint(image)))

@@ -90,7 +90,7 @@ class WeightsFile:
     sha256 : tuple of str
         Hashes that the file is known by: 64 hexadecimal digits, or the leading ones where no more are published.
     hash_required : bool
-        Refuse a file of another hash. False where the publisher states no hash: an unknown one is then told aloud.
+        Refuse a file of another hash. False where the tensors alone tell the source: an unknown hash is told aloud.
     mebibytes : float or None
         Size as its publisher rounds it, where the bytes are not known.
     """

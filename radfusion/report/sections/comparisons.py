@@ -38,7 +38,7 @@ def between_models(index: Index) -> list[tuple[int, Comparison]]:
 
 
 def verdict(index: Index, found: Comparison) -> str:
-    """Sentence on one comparison, which never calls the absence of a proof equality."""
+    """Sentence on one comparison, by its adjusted P where it has one; never calls the absence of a proof equality."""
     a, b = found.models
     where = f"in the {found.set} set (n = {found.n:,})"
     if found.difference is None:
@@ -46,7 +46,8 @@ def verdict(index: Index, found: Comparison) -> str:
     p = f"P {p_value(found.p, found.reason)}"
     numbers = f"{difference(found)}; {p}"
     what = _what(index, found)
-    if found.low is None or found.high is None or found.p is None or found.p >= index.alpha:
+    decisive = found.p if found.role == "primary" or found.p_adjusted is None else found.p_adjusted
+    if found.low is None or found.high is None or decisive is None or decisive >= index.alpha:
         bound = "" if found.low is None or found.high is None else _bound(found.low, found.high)
         return f"No difference in {what} between {a} and {b} was shown {where}: {numbers}.{bound}"
     direction = "higher" if found.difference > 0 else "lower"

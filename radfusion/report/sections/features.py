@@ -7,7 +7,7 @@ from typing import Any
 from radfusion.core.deep_features import COLLAPSED_SHARE, is_control
 from radfusion.core.results import FeatureSource
 from radfusion.report.blocks import Block, Cell, Data, Level, Note, Table, Text
-from radfusion.report.feature_sentences import weights_hash
+from radfusion.report.feature_sentences import absent_sources, weights_hash
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
 from radfusion.report.wording import count, fixed, flat, join, percent, plain, sentence
@@ -25,8 +25,7 @@ def build(index: Index) -> list[Block]:
     words = join([f"{each.name} ({each.n_features:,})" for each in there])
     blocks: list[Block] = [Text(f"{total} per case came from {count(len(there), 'source')}: {words}.")]
     blocks += [
-        Note("warn", f"Source {each.name} is missing: {sentence(each.reason or 'no reason recorded')}")
-        for each in index.missing_sources
+        Note("warn", f"{which} left out: {sentence(why)}") for which, why in absent_sources(sources, remedies=True)
     ]
     blocks.append(_table(index))
     if settings := _settings(index):
@@ -77,7 +76,7 @@ def _table(index: Index) -> Table:
         rows=tuple(rows),
         notes=(
             "First component: share of the variance of the training features in their first principal component; "
-            f" above {percent(COLLAPSED_SHARE, 0)} the features are nearly copies of each other. Full hashes are "
+            f"above {percent(COLLAPSED_SHARE, 0)} the features are nearly copies of each other. Full hashes are "
             "in the CSV file.",
         ),
         data=Data(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from radfusion.core.deep_features import COLLAPSED_SHARE
 from radfusion.core.pretraining import BenchmarkSource, Pretraining, Robustness
 from radfusion.core.results import Comparison, FittedModel
 from radfusion.core.selftest import SelfTest
@@ -12,15 +13,19 @@ from radfusion.report.blocks import Block, Cell, Data, Heading, Note, Picture, T
 from radfusion.report.drawings.intervals import Chart, Mark, Panel, draw_intervals
 from radfusion.report.drawings.matrix import draw_matrix
 from radfusion.report.index import MACRO_AUC, Index
-from radfusion.report.pretraining_sentences import against, answers, centre_words, nothing_pretrained, opening
+from radfusion.report.pretraining_sentences import (
+    absent_reference,
+    against,
+    answers,
+    centre_words,
+    nothing_pretrained,
+    opening,
+)
 from radfusion.report.sections.base import SECTIONS, Section
 from radfusion.report.stability_sentences import change_words
 from radfusion.report.wording import count, estimate, fixed, p_value, percent, significant
 
 __all__ = ["build"]
-
-#: Share of the first principal component from which features are nearly one number.
-COLLAPSED = 0.9
 
 
 def build(index: Index) -> list[Block]:
@@ -28,13 +33,16 @@ def build(index: Index) -> list[Block]:
     found = index.results.pretraining
     if found is None:
         return []
-    blocks: list[Block] = [Text(opening(found))]
+    blocks: list[Block] = [Text(opening(index, found))]
     if nothing_pretrained(found):
         words = (
             "No pretrained weights were at hand, so this report does not answer the question of the study: every "
             "source in it is an untrained control."
         )
         blocks.append(Note("fail", words))
+    if absent_reference(found):
+        words = f"The reference of the study, {found.reference}, was left out; untrained controls stand in its place."
+        blocks.append(Note("warn", words))
     blocks += [Text(words) for words in answers(index, found)]
     blocks += [_areas(index, found), _forest(index, found), _features(index, found)]
     if found.similarities:
@@ -51,13 +59,20 @@ def _named(index: Index, found: Pretraining) -> list[tuple[str, FittedModel, Ben
     return [(model.sources[0], model, of_arm.get(model.arm)) for model in index.best]
 
 
-def _test(index: Index, pair: tuple[str, str], set_: str) -> tuple[int, Comparison] | None:
-    """Comparison of the macro AUCs of two arms, the first minus the second, with its position."""
+def _test(index: Index, pair: tuple[str, str], set_: str) -> tuple[str, Comparison] | None:
+    """Comparison of the macro AUCs of two arms, the first minus the second, with its place in the results."""
     for at, each in enumerate(index.results.comparisons):
         arms = tuple(name.split("/")[0] for name in each.models)
-        if each.set == set_ and each.class_ is None and arms == pair:
-            return at, each
+        if each.set == set_ and each.class_ is None and sorted(arms) == sorted(pair):
+            return f"/comparisons/{at}", each if arms == pair else _turned(each)
     return None
+
+
+def _turned(test: Comparison) -> Comparison:
+    """The same comparison with the models exchanged."""
+    negative = [None if each is None else -each for each in (test.difference, test.high, test.low)]
+    ends = dict(zip(("difference", "low", "high"), negative, strict=True))
+    return test.model_copy(update={**ends, "models": test.models[::-1], "values": test.values[::-1]})
 
 
 def _areas(index: Index, found: Pretraining) -> Table:
@@ -96,16 +111,17 @@ def _areas(index: Index, found: Pretraining) -> Table:
 
 
 def _difference(
-    index: Index, other: BenchmarkSource | None, test: tuple[int, Comparison] | None
+    index: Index, other: BenchmarkSource | None, test: tuple[str, Comparison] | None
 ) -> tuple[Cell, Cell, Cell, Cell]:
     if other is None or test is None:
         dash = Cell("–", numeric=True)
         return Cell("–"), dash, dash, dash
-    at, found = test
-    p = Cell(p_value(found.p, found.reason).removeprefix("= "), f"/comparisons/{at}/p", numeric=True)
+    place, found = test
+    p = Cell(p_value(found.p, found.reason).removeprefix("= "), f"{place}/p", numeric=True)
     adjusted = "–" if found.p_adjusted is None else p_value(found.p_adjusted).removeprefix("= ")
-    difference = Cell(index.difference(found), f"/comparisons/{at}/difference", numeric=True)
-    return Cell(other.source), difference, p, Cell(adjusted, f"/comparisons/{at}/p_adjusted", numeric=True)
+    exact = f"{place}/difference" if found in index.results.comparisons else place  # not where the sign is turned
+    difference = Cell(index.difference(found), exact, numeric=True)
+    return Cell(other.source), difference, p, Cell(adjusted, f"{place}/p_adjusted", numeric=True)
 
 
 def _forest(index: Index, found: Pretraining) -> Picture:
@@ -147,7 +163,7 @@ def _features(index: Index, found: Pretraining) -> Table:
             Cell(each.source), Cell(each.weights), Cell(each.network), Cell(each.layer),
             Cell(f"{chosen:,}/{each.n_features:,}", f"/selections/{place}/signature", numeric=True),
             _number(rank, partial(fixed, digits=1), f"/sources/{at}/health/effective_rank"),
-            _number(share, percent, f"/sources/{at}/health/first_component_share", warn=COLLAPSED),
+            _number(share, percent, f"/sources/{at}/health/first_component_share", warn=COLLAPSED_SHARE),
             _number(ninety, partial(fixed, digits=0), f"/sources/{at}/health/components_90"),
             _number(like, partial(fixed, digits=2), f"/sources/{at}/self_test/control_similarity"),
             _verdict_of(tested),
@@ -156,9 +172,10 @@ def _features(index: Index, found: Pretraining) -> Table:
         data.append((*facts, rank, share, ninety, like, tested.better if tested else None))
     notes = (
         "First component: share of the variance in the first principal component; For 90%: components that hold 90% of "
-        f"it. Untrained networks give nearly one number: above {percent(COLLAPSED, 0)} weights were probably not "
-        "loaded, or shown another input than they learned from. Like untrained: similarity to the same network with "
-        "random weights. Input: whether another preparation of the pictures fits the network clearly better."
+        f"it. Above {percent(COLLAPSED_SHARE, 0)} the features are nearly one number, as where weights were not loaded "
+        "or were shown another input than they learned from; untrained networks often lie there. Like untrained: "
+        "similarity to the same network with random weights. Input: whether another preparation of the pictures fits "
+        "the network clearly better."
     )
     return Table(
         name="pretraining_features",

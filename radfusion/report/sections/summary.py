@@ -7,6 +7,7 @@ from typing import Any
 
 from radfusion.core.deep_features import is_control
 from radfusion.report.blocks import Block, Cell, Facts, Heading, Note, Table
+from radfusion.report.feature_sentences import absent_sources
 from radfusion.report.index import AUC, MACRO_AUC, Index
 from radfusion.report.sections.audit import LEVELS, tally
 from radfusion.report.sections.base import SECTIONS, Section
@@ -35,15 +36,15 @@ def _warnings(index: Index) -> list[Note]:
     notes = [Note("warn", sentence(data_note))] if data_note else []
     if deep and usable and all(is_control(each) for each in usable):
         words = (
-            "No real weights source was available; the deep arm is the untrained control `random`. Nothing in this "
+            "No real weights source was available; all deep features are those of untrained controls. Nothing in this "
             "report says what pretrained deep features are worth."
         )
         notes.append(Note("fail", words))
     elif deep and not usable:
         notes.append(Note("fail", "No real weights source was available; this study has no deep arm."))
     notes += [
-        Note("warn", f"Source {each.name} is missing: {sentence(each.reason or 'no reason recorded')}")
-        for each in index.missing_sources
+        Note("warn", f"{which} left out: {sentence(why)} Features tells more.")
+        for which, why in absent_sources(index.results.sources, remedies=False)
     ]
     if index.primary is None or index.primary[1].p is None:
         notes.append(Note("fail", _no_primary(index)))
@@ -70,10 +71,13 @@ def _no_primary(index: Index) -> str:
     declared = _declared(index)
     if not declared:
         return "No primary comparison was declared; every P value of this report is secondary."
-    models = join([str(name) for name in declared.get("models", ())])
-    gone = ", ".join(each.name for each in index.missing_sources)
+    models = [str(name) for name in declared.get("models", ())]
+    of_models = {name.partition("-")[2] for name in models}
+    gone = ", ".join(each.name for each in index.missing_sources if each.name in of_models)
     why = f" (missing sources: {gone})" if gone else ""
-    return f"The declared primary comparison, {models} on the {declared.get('set')} set, could not be tested{why}."
+    return (
+        f"The declared primary comparison, {join(models)} on the {declared.get('set')} set, could not be tested{why}."
+    )
 
 
 def _key_numbers(index: Index) -> Facts:
