@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,15 @@ def extract(
 
 
 def extract_batch(task: Extraction) -> list[Extracted]:
-    """Read the cases of one batch and do a worker's part; a case that cannot be used costs itself only."""
+    """Read the cases of one batch and do a worker's part, one image after the other.
+
+    A case that cannot be used costs itself only, and no more than one image is in memory.
+    """
+    groups = groupby(task.cases, key=lambda files: files.image)
+    return [each for _, group in groups for each in _extract_image(replace(task, cases=tuple(group)))]
+
+
+def _extract_image(task: Extraction) -> list[Extracted]:
     try:
         read = read_scans(task.cases, settings=task.imaging)
     except MemoryError as error:
@@ -116,7 +125,7 @@ def extract_batch(task: Extraction) -> list[Extracted]:
             return [*results, _excluded(scans[0].case, error, task.extractor.kind)]
         single = {scan.case for scan in scans}
         alone = [Extraction(task.extractor, task.imaging, (files,)) for files in task.cases if files.case in single]
-        return [*results, *(result for part in alone for result in extract_batch(part))]
+        return [*results, *(result for part in alone for result in _extract_image(part))]
     return [*results, *(_extracted(scan, each, task.extractor.kind) for scan, each in zip(scans, values, strict=True))]
 
 
