@@ -345,11 +345,12 @@ def _print_cohort(cohort: Cohort) -> None:
 
 
 def _print_summary(results: StudyResults) -> None:
+    from radfusion.core.deep_features import only_controls
+
     for source in results.sources:
         if not source.available:
             print(f"LEFT OUT: weights source {source.name!r}: {source.reason}")
-    real = [source for source in results.sources if source.kind == "deep" and source.available]
-    if real and all(source.settings.get("weights", source.name) == "random" for source in real):
+    if only_controls(results.sources):
         print("NO PRETRAINED NETWORK: every deep feature comes from the untrained control 'random'")
     declared = results.study.settings["evaluation"]["primary"]
     if declared and not any(item.role == "primary" and item.p is not None for item in results.comparisons):
@@ -357,9 +358,8 @@ def _print_summary(results: StudyResults) -> None:
     print(f"final model, chosen on training folds: {results.final_model}")
     for estimate in results.estimates:
         if estimate.metric == "macro_auc" and estimate.model == results.final_model and estimate.value is not None:
-            interval = (
-                "" if estimate.low is None else f" ({estimate.level:.0%} CI: {estimate.low:.3f}, {estimate.high:.3f})"
-            )
+            bounds = "" if estimate.low is None else f"{estimate.low:.3f}, {estimate.high:.3f}"
+            interval = f" ({estimate.level:.0%} CI: {bounds})" if bounds else ""
             where = "training, out of fold" if estimate.set == "training" else estimate.set
             print(f"  macro AUC, {where}: {estimate.value:.3f}{interval}")
 

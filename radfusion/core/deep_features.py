@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from radfusion.core.results import FeatureSource
 from radfusion.core.selftest import SelfTest
@@ -15,6 +15,7 @@ __all__ = [
     "health_concerns",
     "is_control",
     "learned_from",
+    "only_controls",
     "self_test_concerns",
 ]
 
@@ -40,6 +41,12 @@ _MODALITIES = {
 def is_control(source: FeatureSource) -> bool:
     """Whether a source is a network with random weights."""
     return source.kind == "deep" and source.settings.get("weights", source.name) == "random"
+
+
+def only_controls(sources: Iterable[FeatureSource]) -> bool:
+    """Whether there are deep features, and all of them come from networks with random weights."""
+    deep = [each for each in sources if each.kind == "deep" and each.available]
+    return bool(deep) and all(map(is_control, deep))
 
 
 def collapsed(health: Mapping[str, float]) -> bool:

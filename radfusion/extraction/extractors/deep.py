@@ -223,8 +223,8 @@ class Deep(NetworkSettings, Extractor):
         dict
             ``hash_known`` says whether the source's file is known by that hash; None for drawn weights and own files.
         """
-        chosen, digest = self.pretrained(), weights_hash(self.pretrained())
-        forms = chosen.source.files_of(chosen.network)
+        chosen = self.pretrained()
+        digest, forms = weights_hash(chosen), chosen.source.files_of(chosen.network)
         known = any(form.is_known_as(digest) for form in forms) if forms else None
         return {**chosen.source.facts(), "sha256": digest, "hash_known": known}
 

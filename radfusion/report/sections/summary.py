@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from radfusion.core.deep_features import is_control
+from radfusion.core.deep_features import is_control, only_controls
 from radfusion.report.blocks import Block, Cell, Facts, Heading, Note, Table
 from radfusion.report.feature_sentences import absent_sources
 from radfusion.report.index import AUC, MACRO_AUC, Index
@@ -34,7 +34,7 @@ def _warnings(index: Index) -> list[Note]:
     usable = [each for each in deep if each.available]
     data_note = index.results.study.statements.get("data_note")
     notes = [Note("warn", sentence(data_note))] if data_note else []
-    if deep and usable and all(is_control(each) for each in usable):
+    if only_controls(deep):
         words = (
             "No real weights source was available; all deep features are those of untrained controls. Nothing in this "
             "report says what pretrained deep features are worth."
@@ -49,7 +49,7 @@ def _warnings(index: Index) -> list[Note]:
     if index.primary is None or index.primary[1].p is None:
         notes.append(Note("fail", _no_primary(index)))
     final = () if index.final is None else index.final.sources
-    if any(is_control(each) and each.name in final for each in usable) and not all(map(is_control, usable)):
+    if any(is_control(each) and each.name in final for each in usable) and not only_controls(deep):
         notes.append(Note("warn", "The final model uses features of the untrained control network."))
     if index.results.exclusions:
         cases = len({each.case for each in index.results.exclusions})
