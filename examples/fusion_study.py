@@ -20,7 +20,11 @@ cohort: {table: cohort/cohort.csv, classes: [0, 1, 2], unit: vertebra}
 features:
   radiomics: {image_types: [original], feature_classes: [shape, firstorder]}
   deep: [{weights: random, layer: layer1, size: 64}]
-modelling: {classifiers: [logistic, knn], selection: {folds: 3}, folds: 3, null_runs: 2}
+modelling:
+  classifiers: [logistic, knn]
+  steps: [missing, variance, univariate, correlation, scale, {step: lasso, folds: 3}]
+  folds: 3
+  null_runs: 2
 evaluation: {primary: {models: [early-random, radiomics], set: external}}
 statements: {modality: radiograph}
 """

@@ -82,7 +82,7 @@ features:
     - {weights: random, layer: layer1, size: 64}
     - {weights: radimagenet}
 modelling:
-  selection: {folds: 3}
+  steps: [missing, variance, univariate, correlation, scale, {step: lasso, folds: 3}]
   folds: 3
   null_runs: 2
 evaluation:

@@ -24,15 +24,21 @@ class ClassifierFit:
     classifier : str
         Its classifier.
     hyperparameters : mapping
-        The best of the trials; empty for late fusion, whose parts have their own.
+        Of the model fitted on the whole training set; empty for late fusion, whose parts have their own.
     trials : tuple of ClassifierTrial
-        Every setting that was tried.
+        Every setting that was tried for it.
     cv_macro_auc : float
-        Macro AUC of `out_of_fold`. As the best of a few settings it is a little too high; validation sets decide.
+        Macro AUC of `out_of_fold`.
     out_of_fold : Predictions
-        Training cases, from models that saw neither them nor their patient.
+        Training cases, from models that saw neither them nor their patient: steps, search for hyperparameters and
+        fit were repeated without their fold.
     predictions : Predictions
         All cases of the arm, from the model fitted on the whole training set.
+    fold_hyperparameters : tuple of mapping
+        Of the models fitted without each fold.
+    inside : tuple of Predictions
+        Per fold, the cases outside it by models fitted without it and without their own inner fold; last, all training
+        cases in the same way, each without its fold. Empty where nobody asked.
     """
 
     model: str
@@ -42,6 +48,8 @@ class ClassifierFit:
     cv_macro_auc: float
     out_of_fold: Predictions
     predictions: Predictions
+    fold_hyperparameters: tuple[Mapping[str, Any], ...] = ()
+    inside: tuple[Predictions, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +63,7 @@ class ArmFit:
     sources : tuple of str
         Feature sources; several after early fusion.
     preparation : Preparation
-        Cleaning and signature of the full training set.
+        The steps, fitted on the whole training set.
     fold_signatures : tuple of tuple of str
         Features that were selected without each fold.
     selection : Selection

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radfusion.core.registry import Registry
 from radfusion.modelling.folds import TrainingLabels
 
-__all__ = ["CLASSIFIERS", "ClassShares", "Classifier", "fit_classifier", "probabilities"]
+__all__ = ["CLASSIFIERS", "DEFAULT_CLASSIFIERS", "ClassShares", "Classifier", "fit_classifier", "probabilities"]
 
 Floats = NDArray[np.float64]
 Hyperparameters = Mapping[str, Any]
@@ -31,8 +31,8 @@ class Classifier:
     build : callable
         ``build(hyperparameters, seed)`` gives an unfitted estimator with the interface of scikit-learn that uses one
         thread and says nothing.
-    grid : tuple of mapping
-        Hyperparameters to try, the plainest first: it wins a tie.
+    defaults : mapping
+        Hyperparameters that are good without tuning.
     storage : {"skops", "xgboost", "lightgbm"}
         How the fitted estimator is saved.
     trusted : tuple of str
@@ -41,7 +41,7 @@ class Classifier:
 
     title: str
     build: Callable[[Hyperparameters, int], Any]
-    grid: tuple[Hyperparameters, ...]
+    defaults: Hyperparameters
     storage: Literal["skops", "xgboost", "lightgbm"] = "skops"
     trusted: tuple[str, ...] = ()
 
@@ -80,7 +80,7 @@ def fit_classifier(
     labels : TrainingLabels
         Of the n cases, every class present.
     hyperparameters : mapping
-        As in the grid of the classifier.
+        All that the classifier is built with.
     seed : int
         Seed of the estimator and of its inner folds.
 
@@ -195,13 +195,13 @@ def _mlp(hyperparameters: Hyperparameters, seed: int) -> Any:
 
 _TREES = ("sklearn.tree._tree.Tree",)
 
-CLASSIFIERS.add("logistic", Classifier("logistic regression", _logistic, ({"C": 1.0}, {"C": 0.1}, {"C": 0.01})))
+CLASSIFIERS.add("logistic", Classifier("logistic regression", _logistic, {"C": 0.1}))
 CLASSIFIERS.add(
     "svm",
     Classifier(
         "support vector machine",
         _svm,
-        ({"C": 1.0}, {"C": 0.1}, {"C": 10.0}),
+        {"C": 1.0},
         trusted=("sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"),
     ),
 )
@@ -210,29 +210,28 @@ CLASSIFIERS.add(
     Classifier(
         "k nearest neighbours",
         _knn,
-        ({"n_neighbors": 15}, {"n_neighbors": 5}, {"n_neighbors": 9}, {"n_neighbors": 25}),
+        {"n_neighbors": 15},
     ),
 )
 CLASSIFIERS.add(
     "random-forest",
-    Classifier("random forest", _random_forest, ({"min_samples_leaf": 5}, {"min_samples_leaf": 15}), trusted=_TREES),
+    Classifier("random forest", _random_forest, {"min_samples_leaf": 5}, trusted=_TREES),
 )
 CLASSIFIERS.add(
     "extra-trees",
-    Classifier(
-        "extremely randomised trees", _extra_trees, ({"min_samples_leaf": 5}, {"min_samples_leaf": 15}), trusted=_TREES
-    ),
+    Classifier("extremely randomised trees", _extra_trees, {"min_samples_leaf": 5}, trusted=_TREES),
 )
-CLASSIFIERS.add("xgboost", Classifier("XGBoost", _xgboost, ({"max_depth": 2}, {"max_depth": 4}), storage="xgboost"))
-CLASSIFIERS.add(
-    "lightgbm", Classifier("LightGBM", _lightgbm, ({"num_leaves": 4}, {"num_leaves": 15}), storage="lightgbm")
-)
+CLASSIFIERS.add("xgboost", Classifier("XGBoost", _xgboost, {"max_depth": 2}, storage="xgboost"))
+CLASSIFIERS.add("lightgbm", Classifier("LightGBM", _lightgbm, {"num_leaves": 4}, storage="lightgbm"))
 CLASSIFIERS.add(
     "mlp",
     Classifier(
         "multilayer perceptron",
         _mlp,
-        ({"alpha": 1.0}, {"alpha": 0.1}, {"alpha": 10.0}),
+        {"alpha": 1.0},
         trusted=("sklearn.neural_network._stochastic_optimizers.AdamOptimizer",),
     ),
 )
+
+#: Fitted where a study names none.
+DEFAULT_CLASSIFIERS = ("logistic", "svm", "knn", "random-forest", "extra-trees", "xgboost", "lightgbm", "mlp")

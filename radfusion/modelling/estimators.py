@@ -93,7 +93,7 @@ def _read_skops(file: Path, classifier: str) -> Any:
         estimator = load(file, trusted=list(entry.trusted))
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ImportError) as error:
         raise RunError(f"{file}: not a readable {entry.title}: {error}") from error
-    wanted = type(entry.build(entry.grid[0], 0))
+    wanted = type(entry.build(entry.defaults, 0))
     if type(estimator) is not wanted:
         raise RunError(f"{file}: holds a {type(estimator).__name__}, not a {wanted.__name__}")
     return estimator

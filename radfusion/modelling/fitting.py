@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,23 +14,21 @@ from radfusion.core.features import FeatureTable
 from radfusion.core.predictions import Predictions
 from radfusion.core.results import ClassifierTrial, SelectedFeature, Selection
 from radfusion.errors import FeatureError
-from radfusion.execution.work import Stage, Workers
+from radfusion.execution.work import Workers
 from radfusion.modelling.arms import ArmFit, ClassifierFit
-from radfusion.modelling.classifiers import CLASSIFIERS
+from radfusion.modelling.fits import FITTING, FitTask, Fitted, InnerFold
 from radfusion.modelling.folds import TrainingLabels
-from radfusion.modelling.preparation import (
-    Preparation,
-    PreparationTask,
-    decode_preparation,
-    encode_preparation,
-    prepare,
-)
+from radfusion.modelling.preparation import PREPARATION, Preparation, PreparationTask, completed
+from radfusion.modelling.rows import Rows
+from radfusion.modelling.scores import macro_auc, with_shares
 from radfusion.modelling.settings import ModellingSettings
-from radfusion.modelling.tuning import Tuned, TuningTask, tune
 
-__all__ = ["fit_arms", "selected_features", "training_rows"]
+__all__ = ["UnstableIn", "case_facts", "fit_arms", "selected_features", "training_rows"]
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+#: Features that are unstable on the given training cases.
+UnstableIn = Callable[[Sequence[str]], frozenset[str]]
 
 
 def fit_arms(
@@ -41,25 +38,28 @@ def fit_arms(
     *,
     seed: int,
     workers: Workers | None = None,
+    unstable: UnstableIn | None = None,
 ) -> dict[str, ArmFit]:
     """Fit every classifier on every arm.
 
-    All arms share one assignment of patients to folds. Cleaning and selection are fitted once on the whole training set
-    and once without each fold. The hyperparameters of a classifier are those of the best macro AUC of its pooled
-    out-of-fold predictions; it is then fitted on the whole training set and predicts every case of the arm.
+    All arms share one assignment of patients to folds. For every fold, the steps of the study, the search for
+    hyperparameters and the classifier are fitted without it, and predict it; then once more on the whole training set,
+    to predict every case. The order of cases and of columns changes nothing.
 
     Parameters
     ----------
     arms : mapping of str to FeatureTable
         Feature table of each arm (joined tables for early fusion). Rows of cases outside the cohort are not used.
     cohort : Cohort
-        Labels, patients, sets.
+        Labels, patients, sets, centres and covariates.
     settings : ModellingSettings, optional
         What to fit.
     seed : int
-        Seed of folds and estimators.
+        Seed of folds, searches and estimators.
     workers : Workers, optional
         Executor, cache and progress.
+    unstable : callable, optional
+        Unstable features, measured on the cases it is given: those that a chain is fitted on.
 
     Returns
     -------
@@ -74,39 +74,72 @@ def fit_arms(
         When an arm has no row for any training case.
     """
     settings, workers = settings or ModellingSettings(), workers or Workers()
-    data = _arms(arms, cohort, settings.folds, seed=seed) if arms else []
-    tasks = [task for arm in data for task in _preparation_tasks(arm, settings, seed=seed)]
-    prepared = _per_arm(PREPARATION.over(tasks, workers), len(data))
-    tuning = [
-        task
-        for arm, preparations in zip(data, prepared, strict=True)
-        for task in _tuning_tasks(arm, preparations, settings.classifiers, seed=seed)
-    ]
-    tuned = _per_arm(TUNING.over(tuning, workers), len(data))
+    data = _arms(arms, cohort, settings, seed=seed) if arms else []
+    tasks = [task for arm in data for task in _preparation_tasks(arm, settings, seed=seed, unstable=unstable)]
+    prepared = iter(PREPARATION.over(tasks, workers))
+    chains = [{key: next(prepared) for key in arm.fitted_on} for arm in data]
+    work = [task for arm, of in zip(data, chains, strict=True) for task in _fit_tasks(arm, of, settings, seed=seed)]
+    fitted = iter(FITTING.over(work, workers))
     return {
-        arm.name: _arm_fit(arm, preparations, dict(zip(settings.classifiers, results, strict=True)))
-        for arm, preparations, results in zip(data, prepared, tuned, strict=True)
+        arm.name: _arm_fit(arm, of, {name: [next(fitted) for _ in arm.parts] for name in settings.classifiers})
+        for arm, of in zip(data, chains, strict=True)
     }
 
 
 @dataclass(frozen=True, eq=False)
+class _Part:
+    """Training cases that a model is fitted on: all but those of a fold, or all.
+
+    ``within`` are rows of the arm's training cases, ``inner`` the inner folds of those within (empty: none needed).
+    """
+
+    within: Mask
+    inner: NDArray[np.intp]
+
+    @property
+    def inner_parts(self) -> list[Mask]:
+        """Of each inner fold: the rows of the arm's training cases outside it and within the part."""
+        masks = []
+        for fold in np.unique(self.inner):
+            mask = self.within.copy()
+            mask[self.within] = self.inner != fold
+            masks.append(mask)
+        return masks
+
+
+@dataclass(frozen=True, eq=False)
 class _Arm:
-    """Features and cohort rows of the cases of an arm, in cohort order, with the folds of its training cases."""
+    """Features and cohort rows of the cases of an arm, sorted by case, with the folds of its training cases."""
 
     name: str
     sources: tuple[str, ...]
-    features: pd.DataFrame
+    features: Rows
     rows: pd.DataFrame
+    order: pd.Index
     labels: TrainingLabels
     folds: NDArray[np.intp]
+    parts: tuple[_Part, ...]
 
     @property
-    def training(self) -> NDArray[np.bool_]:
+    def training(self) -> Mask:
+        """Rows of the training cases."""
         return np.asarray(self.rows["set"] == "training")
+
+    @property
+    def fitted_on(self) -> dict[bytes, Mask]:
+        """Every set of training rows that steps are fitted on, once."""
+        masks = [mask for part in self.parts for mask in (part.within, *part.inner_parts)]
+        return {mask.tobytes(): mask for mask in masks}
+
+    def predictions(self, rows: pd.DataFrame, values: Floats, model: str) -> Predictions:
+        """Predictions of some rows, in the order of the cohort."""
+        found = Predictions.from_arrays(rows, values, self.labels.classes, model)
+        order = self.order[self.order.isin(rows.index)]
+        return Predictions(found.frame.loc[order], found.classes, model)
 
 
 def training_rows(name: str, table: FeatureTable, cohort: Cohort) -> pd.DataFrame:
-    """Cohort rows of the training cases that have features, in cohort order.
+    """Cohort rows of the training cases that have features, sorted by case.
 
     Raises
     ------
@@ -116,22 +149,38 @@ def training_rows(name: str, table: FeatureTable, cohort: Cohort) -> pd.DataFram
     rows = cohort.frame[(cohort.frame["set"] == "training") & cohort.frame.index.isin(table.frame.index)]
     if rows.empty:
         raise FeatureError(f"arm {name!r}: no training case has features")
-    return rows
+    return rows.sort_index()
 
 
-def _arms(arms: Mapping[str, FeatureTable], cohort: Cohort, n_folds: int, *, seed: int) -> list[_Arm]:
+def case_facts(cohort: Cohort, rows: pd.DataFrame) -> pd.DataFrame:
+    """What steps may ask of the cases: centre and covariates, never the label."""
+    columns = [name for name in ("centre", *cohort.covariates) if name in rows.columns]
+    return rows[columns]
+
+
+def _arms(
+    arms: Mapping[str, FeatureTable],
+    cohort: Cohort,
+    settings: ModellingSettings,
+    *,
+    seed: int,
+) -> list[_Arm]:
     training = {name: training_rows(name, table, cohort) for name, table in arms.items()}
     used = {case for rows in training.values() for case in rows.index}
-    rows = cohort.frame[cohort.frame.index.isin(used)]
-    shared = pd.Series(TrainingLabels.from_rows(rows, cohort.classes).folds(n_folds, seed=seed), index=rows.index)
+    rows = cohort.frame[cohort.frame.index.isin(used)].sort_index()
+    dealt = TrainingLabels.from_rows(rows, cohort.classes).folds(settings.folds, seed=seed)
+    shared = pd.Series(dealt, index=rows.index)
     result = []
     for name, table in arms.items():
         present = cohort.frame[cohort.frame.index.isin(table.frame.index)]
+        ordered = present.sort_index()
         labels = TrainingLabels.from_rows(training[name], cohort.classes)
         folds = shared.loc[training[name].index].to_numpy(dtype=np.intp)
         # An arm whose excluded cases leave a shared fold without use gets folds of its own.
-        folds = folds if _usable(folds, labels, n_folds) else labels.folds(n_folds, seed=seed)
-        result.append(_Arm(name, table.sources, table.frame.loc[present.index], present, labels, folds))
+        folds = folds if _usable(folds, labels, settings.folds) else labels.folds(settings.folds, seed=seed)
+        features = Rows.from_frame(table.frame.loc[ordered.index], case_facts(cohort, ordered))
+        parts = _parts(labels, folds, settings, seed=seed, inner=settings.inner)
+        result.append(_Arm(name, table.sources, features, ordered, present.index, labels, folds, parts))
     return result
 
 
@@ -140,33 +189,52 @@ def _usable(folds: NDArray[np.intp], labels: TrainingLabels, n_folds: int) -> bo
     return filled and all(min(labels.take(folds != fold).counts().values()) > 0 for fold in range(n_folds))
 
 
-def _preparation_tasks(arm: _Arm, settings: ModellingSettings, *, seed: int) -> list[PreparationTask]:
-    """One per fold that is left out, then one of the whole training set. All share one array of values."""
-    values = arm.features.to_numpy(dtype=np.float64)[arm.training]
-    names = tuple(map(str, arm.features.columns))
-    masks = [*(arm.folds != fold for fold in range(settings.folds)), np.ones(len(values), dtype=bool)]
+def _parts(
+    labels: TrainingLabels, folds: NDArray[np.intp], settings: ModellingSettings, *, seed: int, inner: bool
+) -> tuple[_Part, ...]:
+    """One per fold that is left out, then the whole training set, whose inner folds are the folds themselves."""
+    none = np.empty(0, dtype=np.intp)
+    found = []
+    for fold in range(settings.folds):
+        within = folds != fold
+        dealt = labels.take(within).folds(settings.inner_folds, seed=seed) if inner else none
+        found.append(_Part(within, dealt))
+    return (*found, _Part(np.ones(len(folds), dtype=bool), folds if inner else none))
+
+
+def _preparation_tasks(
+    arm: _Arm, settings: ModellingSettings, *, seed: int, unstable: UnstableIn | None
+) -> list[PreparationTask]:
+    """One per set of rows that steps are fitted on. All share one array of values."""
+    rows, steps = arm.features.take(arm.training), completed(settings.steps)
+    cases = arm.rows.index[arm.training]
     return [
-        PreparationTask(values, names, arm.labels, mask, settings.cleaning, settings.selection, seed) for mask in masks
+        PreparationTask(rows, arm.labels, mask, steps, unstable(list(cases[mask])) if unstable else None, seed)
+        for mask in arm.fitted_on.values()
     ]
 
 
-def _tuning_tasks(
-    arm: _Arm, preparations: Sequence[Preparation], classifiers: Sequence[str], *, seed: int
-) -> list[TuningTask]:
-    *in_folds, full = preparations
-    training = arm.features[arm.training]
-    prepared = tuple(preparation.transform(training) for preparation in in_folds)
-    every = full.transform(arm.features)
-    return [TuningTask(name, arm.labels, arm.folds, prepared, every[arm.training], every, seed) for name in classifiers]
+def _fit_tasks(
+    arm: _Arm, chains: Mapping[bytes, Preparation], settings: ModellingSettings, *, seed: int
+) -> list[FitTask]:
+    training = arm.features.take(arm.training)
+    prepared = []
+    for part in arm.parts:
+        chain, within = chains[part.within.tobytes()], training.take(part.within)
+        wanted = arm.features if part.within.all() else training.take(~part.within)
+        inner = tuple(
+            InnerFold(chains[mask.tobytes()].of_rows(within), ~mask[part.within]) for mask in part.inner_parts
+        )
+        prepared.append((arm.labels.take(part.within), chain.of_rows(within), inner, chain.of_rows(wanted)))
+    return [
+        FitTask(name, settings.hyperparameters.get(name, {}), *each, settings.tuning, settings.balance, seed)
+        for name in settings.classifiers
+        for each in prepared
+    ]
 
 
-def _per_arm(results: Sequence[Any], n_arms: int) -> list[Sequence[Any]]:
-    each = len(results) // max(1, n_arms)
-    return [results[number * each : (number + 1) * each] for number in range(n_arms)]
-
-
-def _arm_fit(arm: _Arm, preparations: Sequence[Preparation], tuned: Mapping[str, Tuned]) -> ArmFit:
-    *in_folds, full = preparations
+def _arm_fit(arm: _Arm, chains: Mapping[bytes, Preparation], fitted: Mapping[str, Sequence[Fitted]]) -> ArmFit:
+    *in_folds, full = (chains[part.within.tobytes()] for part in arm.parts)
     signatures = tuple(preparation.names for preparation in in_folds)
     return ArmFit(
         arm=arm.name,
@@ -174,81 +242,61 @@ def _arm_fit(arm: _Arm, preparations: Sequence[Preparation], tuned: Mapping[str,
         preparation=full,
         fold_signatures=signatures,
         selection=_selection(arm, full, signatures),
-        fits={name: _classifier_fit(arm, name, result) for name, result in tuned.items()},
+        fits={name: _classifier_fit(arm, name, results) for name, results in fitted.items()},
     )
 
 
 def _selection(arm: _Arm, full: Preparation, signatures: Sequence[Sequence[str]]) -> Selection:
     signature = full.signature
-    return Selection(
+    found = Selection(
         arm=arm.name,
         fitted_on="training",
         n_cases=int(arm.training.sum()),
         steps=full.steps,
         signature=selected_features(full, signatures),
-        intercepts=signature.intercepts,
-        lambda_=signature.lambdas,
-        deviance=signature.deviance,
-        coefficient_path=signature.path,
     )
+    if signature is None:
+        return found
+    told = {"intercepts": signature.intercepts, "lambda_": signature.lambdas, "deviance": signature.deviance}
+    return found.model_copy(update={**told, "coefficient_path": signature.path})
 
 
 def selected_features(full: Preparation, signatures: Sequence[Sequence[str]]) -> tuple[SelectedFeature, ...]:
     """Signature of the whole training set, with the share of `signatures` (one per fold) that hold each feature."""
-    cleaning = full.cleaning
+    fitted = full.signature
+    place = {name: column for column, name in enumerate(fitted.names)} if fitted else {}
+    rows = fitted.coefficients if fitted else {}
     return tuple(
         SelectedFeature(
             feature=name,
-            coefficients={of: float(row[column]) for of, row in full.signature.coefficients.items()},
-            mean=float(cleaning.means[column]),
-            scale=float(cleaning.scales[column]),
+            coefficients={of: float(row[place[name]]) for of, row in rows.items() if name in place},
+            mean=float(mean),
+            scale=float(scale),
             fold_frequency=sum(name in each for each in signatures) / max(1, len(signatures)),
         )
-        for column, name in enumerate(full.names)
+        for name, mean, scale in zip(full.names, *full.standard, strict=True)
     )
 
 
-def _classifier_fit(arm: _Arm, name: str, tuned: Tuned) -> ClassifierFit:
-    grid = CLASSIFIERS[name].grid
-    model, classes = f"{arm.name}/{name}", arm.labels.classes
+def _classifier_fit(arm: _Arm, name: str, results: Sequence[Fitted]) -> ClassifierFit:
+    model, training = f"{arm.name}/{name}", arm.rows[arm.training]
+    *in_folds, full = results
+    out_of_fold = np.empty((len(training), len(arm.labels.classes)))
+    for part, fitted in zip(arm.parts, in_folds, strict=False):
+        shares = arm.labels.take(part.within).shares
+        out_of_fold[~part.within] = with_shares(fitted.probabilities, shares, arm.labels.shares)
     return ClassifierFit(
         model=model,
         classifier=name,
-        hyperparameters=dict(grid[tuned.best]),
-        trials=tuple(
-            ClassifierTrial(hyperparameters=dict(tried), score=score)
-            for tried, score in zip(grid, tuned.scores, strict=True)
+        hyperparameters=full.hyperparameters,
+        fold_hyperparameters=tuple(each.hyperparameters for each in in_folds),
+        trials=tuple(ClassifierTrial(hyperparameters=dict(tried), score=score) for tried, score in full.trials),
+        cv_macro_auc=macro_auc(arm.labels.codes, out_of_fold),
+        out_of_fold=arm.predictions(training, out_of_fold, model),
+        predictions=arm.predictions(arm.rows, full.probabilities, model),
+        inside=tuple(
+            arm.predictions(training[part.within], fitted.inside, model)
+            for part, fitted in zip(arm.parts, results, strict=True)
+            if fitted.inside is not None
         ),
-        cv_macro_auc=tuned.score,
-        out_of_fold=Predictions.from_arrays(arm.rows[arm.training], tuned.out_of_fold, classes, model),
-        predictions=Predictions.from_arrays(arm.rows, tuned.probabilities, classes, model),
     )
-
-
-def _preparation_key(task: PreparationTask) -> list[Any]:
-    labels = task.labels.take(task.rows)
-    who = [labels.codes, labels.patients, labels.classes]
-    return [task.values[task.rows], task.names, who, task.cleaning, task.selection, task.seed]
-
-
-def _tuning_key(task: TuningTask) -> list[Any]:
-    who = [task.labels.codes, task.labels.patients, task.labels.classes, task.folds]
-    grid = CLASSIFIERS[task.classifier].grid
-    return [task.classifier, grid, who, task.prepared, task.training, task.every, task.seed]
-
-
-def _encode_tuned(tuned: Tuned) -> tuple[dict[str, Floats], dict[str, Any]]:
-    arrays = {"out_of_fold": tuned.out_of_fold, "probabilities": tuned.probabilities}
-    return arrays, {"scores": tuned.scores, "best": tuned.best}
-
-
-def _decode_tuned(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Tuned:
-    return Tuned(tuple(facts["scores"]), facts["best"], arrays["out_of_fold"], arrays["probabilities"])
-
-
-PREPARATION: Stage[PreparationTask, Preparation] = Stage(
-    "clean and select", "modelling", prepare, _preparation_key, encode_preparation, decode_preparation
-)
-TUNING: Stage[TuningTask, Tuned] = Stage(
-    "fit classifiers", "modelling", tune, _tuning_key, _encode_tuned, _decode_tuned
-)

@@ -12,7 +12,7 @@ from radfusion.core.predictions import Predictions
 from radfusion.core.registry import Registry
 from radfusion.errors import UserError
 from radfusion.modelling.arms import ArmFit, ClassifierFit, LateFit
-from radfusion.modelling.tuning import macro_auc
+from radfusion.modelling.scores import macro_auc
 
 __all__ = ["LATE_RULES", "combine", "late_fusion"]
 

@@ -22,16 +22,17 @@ from radfusion.errors import FeatureError, RunError
 from radfusion.execution.provenance import package_versions
 from radfusion.modelling.arms import ArmFit
 from radfusion.modelling.classifiers import CLASSIFIERS, fit_classifier, probabilities
-from radfusion.modelling.cleaning import Cleaning, require_columns
 from radfusion.modelling.estimators import read_estimator, write_estimator
-from radfusion.modelling.fitting import training_rows
+from radfusion.modelling.fitting import case_facts, training_rows
 from radfusion.modelling.folds import TrainingLabels
 from radfusion.modelling.fusion import LATE_RULES, combine
+from radfusion.modelling.preparation import Preparation, packed, unpacked
+from radfusion.modelling.rows import require_columns
 
 __all__ = ["Model", "ModelPart", "fit_model", "fuse_models", "load_model", "save_model"]
 
 Floats = NDArray[np.float64]
-_FORMAT = 1
+_FORMAT = 2
 _PACKAGES = ("numpy", "scikit-learn", "xgboost", "lightgbm", "skops")
 
 
@@ -47,8 +48,8 @@ class ModelPart:
         Its classifier.
     hyperparameters : mapping
         Of the classifier.
-    cleaning : Cleaning
-        Imputation and standardisation of the features of the signature.
+    preparation : Preparation
+        The fitted steps.
     signature : tuple of SelectedFeature
         The features, with coefficients and fold frequencies.
     provenance : mapping of str to mapping
@@ -60,15 +61,15 @@ class ModelPart:
     model: str
     classifier: str
     hyperparameters: Mapping[str, Any]
-    cleaning: Cleaning
+    preparation: Preparation
     signature: tuple[SelectedFeature, ...]
     provenance: Mapping[str, Mapping[str, Any]]
     estimator: Any
 
-    def probabilities(self, frame: pd.DataFrame) -> Floats:
-        """(n, K) array for the rows of a feature frame."""
+    def probabilities(self, frame: pd.DataFrame, facts: pd.DataFrame | None = None) -> Floats:
+        """(n, K) array for the rows of a feature frame, with facts of the cases where a step asks for them."""
         with threadpool_limits(1):
-            return probabilities(self.estimator, self.cleaning.transform(frame))
+            return probabilities(self.estimator, self.preparation.transform(frame, facts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ class Model:
     @property
     def columns(self) -> tuple[str, ...]:
         """Features that a table must have."""
-        return tuple(dict.fromkeys(feature.feature for feature in self.signature))
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.preparation.inputs))
 
     @property
     def provenance(self) -> dict[str, Mapping[str, Any]]:
@@ -127,8 +128,9 @@ class Model:
         FeatureError
             When columns are absent, with their sources, or the cohort lacks a case.
         """
-        require_columns(table.frame, self.columns)
-        stacked = np.stack([part.probabilities(table.frame) for part in self.parts])
+        require_columns([str(name) for name in table.frame.columns], self.columns)
+        facts = None if cohort is None else case_facts(cohort, _rows(table, cohort))
+        stacked = np.stack([part.probabilities(table.frame, facts) for part in self.parts])
         combined = stacked[0] if self.rule is None else combine(stacked, self.rule)
         return Predictions.from_arrays(_rows(table, cohort), combined, self.classes, self.name)
 
@@ -154,13 +156,13 @@ def fit_model(fit: ArmFit, classifier: str, *, table: FeatureTable, cohort: Coho
     labels = TrainingLabels.from_rows(rows, cohort.classes)
     hyperparameters = fit.fits[classifier].hyperparameters
     with threadpool_limits(1):
-        values = fit.preparation.transform(table.frame.loc[rows.index])
+        values = fit.preparation.transform(table.frame.loc[rows.index], case_facts(cohort, rows))
         estimator = fit_classifier(classifier, values, labels, hyperparameters=hyperparameters, seed=seed)
     part = ModelPart(
         model=fit.fits[classifier].model,
         classifier=classifier,
         hyperparameters=hyperparameters,
-        cleaning=fit.preparation.cleaning,
+        preparation=fit.preparation,
         signature=fit.selection.signature,
         provenance={source: table.provenance.get(source, {}) for source in fit.sources},
         estimator=estimator,
@@ -233,15 +235,13 @@ def load_model(folder: str | Path) -> Model:
 
 
 def _part_facts(part: ModelPart) -> dict[str, Any]:
-    cleaning = part.cleaning
+    arrays, told = packed(part.preparation)
     return {
         "model": part.model,
         "classifier": part.classifier,
         "hyperparameters": part.hyperparameters,
         "signature": part.signature,
-        "medians": cleaning.medians.tolist(),
-        "means": cleaning.means.tolist(),
-        "scales": cleaning.scales.tolist(),
+        "preparation": {"arrays": {name: array.tolist() for name, array in arrays.items()}, "told": told},
         "provenance": part.provenance,
     }
 
@@ -250,12 +250,13 @@ def _part(facts: dict[str, Any], folder: Path) -> ModelPart:
     if facts["classifier"] not in CLASSIFIERS:
         raise RunError(f"{folder / 'model.json'}: {CLASSIFIERS.unknown(facts['classifier'])}")
     signature = tuple(SelectedFeature(**feature) for feature in facts["signature"])
-    medians, means, scales = (np.array(facts[key], dtype=np.float64) for key in ("medians", "means", "scales"))
+    prepared = facts["preparation"]
+    arrays = {name: np.array(values, dtype=np.float64) for name, values in prepared["arrays"].items()}
     return ModelPart(
         model=facts["model"],
         classifier=facts["classifier"],
         hyperparameters=facts["hyperparameters"],
-        cleaning=Cleaning(tuple(feature.feature for feature in signature), medians, means, scales),
+        preparation=unpacked(arrays, prepared["told"]),
         signature=signature,
         provenance=facts["provenance"],
         estimator=read_estimator(facts["estimator"], facts["classifier"], folder),
@@ -269,4 +270,4 @@ def _rows(table: FeatureTable, cohort: Cohort | None) -> pd.DataFrame:
     absent = [case for case in table.frame.index if case not in cohort.frame.index]
     if absent:
         raise FeatureError(f"the cohort has no row for {len(absent)} cases of the table, first {absent[0]!r}")
-    return cohort.frame.loc[table.frame.index, columns]
+    return cohort.frame.loc[table.frame.index]

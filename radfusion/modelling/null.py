@@ -15,14 +15,15 @@ from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.errors import UserError
 from radfusion.execution.work import Stage, Workers
-from radfusion.modelling.classifiers import CLASSIFIERS
-from radfusion.modelling.cleaning import CleaningSettings
-from radfusion.modelling.fitting import training_rows
+from radfusion.modelling.classifiers import CLASSIFIERS, fit_classifier, probabilities
+from radfusion.modelling.fitting import case_facts, training_rows
 from radfusion.modelling.folds import TrainingLabels, check_folds
-from radfusion.modelling.preparation import PreparationTask, prepare
-from radfusion.modelling.selection import SelectionSettings
+from radfusion.modelling.preparation import PreparationTask, completed, prepare
+from radfusion.modelling.rows import Rows
+from radfusion.modelling.scores import macro_auc, with_shares
 from radfusion.modelling.settings import ModellingSettings
-from radfusion.modelling.tuning import TuningTask, macro_auc, out_of_fold
+from radfusion.modelling.steps.base import Step
+from radfusion.modelling.steps.lasso import step_folds
 
 __all__ = ["NullTask", "null_auc", "shuffled_label_run", "shuffled_labels"]
 
@@ -37,26 +38,22 @@ class NullTask:
 
     Attributes
     ----------
-    values : (n, p) array
-        Features of the training cases, unscaled.
-    names : tuple of str
-        The p features.
+    rows : Rows
+        The training cases.
     labels : TrainingLabels
         Shuffled.
     n_folds : int
         Outer folds.
-    cleaning, selection : CleaningSettings, SelectionSettings
+    steps : tuple of Step
         As in the study.
     seed : int
         Seed of folds and estimator.
     """
 
-    values: NDArray[np.float64]
-    names: tuple[str, ...]
+    rows: Rows
     labels: TrainingLabels
     n_folds: int
-    cleaning: CleaningSettings
-    selection: SelectionSettings
+    steps: tuple[Step, ...]
     seed: int
 
 
@@ -100,12 +97,10 @@ def shuffled_label_run(
     """
     settings, workers = settings or ModellingSettings(), workers or Workers()
     rows = training_rows("shuffled labels", table, cohort)
-    features = table.frame.loc[rows.index]
-    labels = TrainingLabels.from_rows(rows, cohort.classes)
-    values, names = features.to_numpy(dtype=np.float64), tuple(map(str, features.columns))
+    features = Rows.from_frame(table.frame.loc[rows.index], case_facts(cohort, rows))
+    labels, steps = TrainingLabels.from_rows(rows, cohort.classes), completed(settings.steps)
     tasks = [
-        NullTask(values, names, shuffled, settings.folds, settings.cleaning, settings.selection, seed)
-        for shuffled in _shuffles(labels, settings, seed=seed)
+        NullTask(features, shuffled, settings.folds, steps, seed) for shuffled in _shuffles(labels, settings, seed=seed)
     ]
     return tuple(_NULL.over(tasks, workers))
 
@@ -118,7 +113,7 @@ def _shuffles(labels: TrainingLabels, settings: ModellingSettings, *, seed: int)
             break
         shuffled = shuffled_labels(labels, seed=[seed, attempt])
         try:
-            check_folds(shuffled, settings.folds, settings.selection.folds, seed=seed)
+            check_folds(shuffled, settings.folds, step_folds(settings.steps), seed=seed)
         except UserError:
             continue
         found.append(shuffled)
@@ -141,22 +136,25 @@ def shuffled_labels(labels: TrainingLabels, *, seed: int | list[int]) -> Trainin
 
 def null_auc(task: NullTask) -> float:
     """Macro AUC of the chain on the labels of the task."""
-    with threadpool_limits(1):
-        labels, folds = task.labels, task.labels.folds(task.n_folds, seed=task.seed)
-        frame = pd.DataFrame(task.values, columns=list(task.names))
-        settings = (task.cleaning, task.selection, task.seed)
-        parts = [
-            PreparationTask(task.values, task.names, labels, folds != fold, *settings) for fold in range(task.n_folds)
-        ]
-        prepared = tuple(prepare(part).transform(frame) for part in parts)
-        none = np.empty((0, 0))
-        tuning = TuningTask(_CLASSIFIER, labels, folds, prepared, none, none, task.seed)
-        return macro_auc(labels.codes, out_of_fold(tuning, CLASSIFIERS[_CLASSIFIER].grid[0]))
+    labels, folds = task.labels, task.labels.folds(task.n_folds, seed=task.seed)
+    predicted = np.empty((len(labels.codes), len(labels.classes)))
+    chosen = CLASSIFIERS[_CLASSIFIER].defaults
+    for fold in range(task.n_folds):
+        within = folds != fold
+        part = labels.take(within)
+        chain = prepare(PreparationTask(task.rows, labels, within, task.steps, None, task.seed))
+        values = chain.of_rows(task.rows)
+        with threadpool_limits(1):
+            fitted = fit_classifier(_CLASSIFIER, values[within], part, hyperparameters=chosen, seed=task.seed)
+            found = probabilities(fitted, values[~within])
+        predicted[~within] = with_shares(found, part.shares, labels.shares)
+    return macro_auc(labels.codes, predicted)
 
 
 def _key(task: NullTask) -> list[Any]:
     who = [task.labels.codes, task.labels.patients, task.labels.classes, task.n_folds]
-    return [task.values, task.names, who, task.cleaning, task.selection, task.seed]
+    steps = [step.model_dump(mode="json") for step in task.steps]
+    return [task.rows.values, task.rows.names, task.rows.facts.to_dict(orient="list"), who, steps, task.seed]
 
 
 def _encode(auc: float) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

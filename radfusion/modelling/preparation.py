@@ -1,8 +1,8 @@
-"""Preparation: cleaning and selection fitted together, the part of a model that all classifiers of an arm share."""
+"""Preparation: the steps of a study fitted one after the other; all classifiers of an arm share it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,126 +12,220 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from radfusion.core.results import SelectionStep
-from radfusion.modelling.cleaning import Cleaning, CleaningSettings, fit_cleaning
+from radfusion.execution.work import Stage
 from radfusion.modelling.folds import TrainingLabels
-from radfusion.modelling.selection import Candidates, SelectionSettings, Signature, fit_signature
+from radfusion.modelling.rows import Rows, require_columns
+from radfusion.modelling.steps.base import FittedStep, Signature, Step, Training
+from radfusion.modelling.steps.missing import Missing
+from radfusion.modelling.steps.scale import Scale
+from radfusion.modelling.steps.stability import Stability
+from radfusion.modelling.transforms import TRANSFORMS, Affine, Transform
 
-__all__ = ["Preparation", "PreparationTask", "decode_preparation", "encode_preparation", "prepare"]
+__all__ = ["PREPARATION", "Preparation", "PreparationTask", "completed", "packed", "prepare", "unpacked"]
 
 Floats = NDArray[np.float64]
-Entry = tuple[dict[str, NDArray[Any]], dict[str, Any]]
+Packed = tuple[dict[str, NDArray[Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """A fitted cleaning and signature.
+    """A fitted chain of steps.
 
     Attributes
     ----------
-    cleaning : Cleaning
-        Of the features of the signature only, in its order; its steps tell the whole story.
-    signature : Signature
-        What was selected.
+    names : tuple of str
+        Features handed to the classifier, sorted.
+    transforms : tuple of Transform
+        What is done to rows, restricted to what these features need.
+    steps : tuple of SelectionStep
+        What every step was given and left, to be printed.
+    signature : Signature or None
+        Of the last step that fitted a model.
     """
 
-    cleaning: Cleaning
-    signature: Signature
+    names: tuple[str, ...]
+    transforms: tuple[Transform, ...]
+    steps: tuple[SelectionStep, ...] = ()
+    signature: Signature | None = None
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Features of the signature."""
-        return self.signature.names
+    def inputs(self) -> tuple[str, ...]:
+        """Features of the table that are needed, sorted."""
+        wanted = set(self.names)
+        for transform in reversed(self.transforms):
+            wanted = wanted - set(transform.outputs) | set(transform.inputs)
+        return tuple(sorted(wanted))
 
     @property
-    def steps(self) -> tuple[SelectionStep, ...]:
-        """Steps of cleaning, then the step of selection."""
-        return (*self.cleaning.steps, self.signature.step)
+    def standard(self) -> tuple[Floats, Floats]:
+        """(k,) arrays: centre and scale of the features handed to the classifier; 0 and 1 where nothing scaled them."""
+        centre, scale = np.zeros(len(self.names)), np.ones(len(self.names))
+        last = next((each for each in reversed(self.transforms) if isinstance(each, Affine)), None)
+        if last is not None:
+            of = {name: place for place, name in enumerate(last.names)}
+            there = [column for column, name in enumerate(self.names) if name in of]
+            at = [of[self.names[column]] for column in there]
+            centre[there], scale[there] = last.centre[at], last.scale[at]
+        return centre, scale
 
-    def transform(self, frame: pd.DataFrame) -> Floats:
-        """(n, k) array: the features of the signature, imputed and standardised.
+    def transform(self, frame: pd.DataFrame, facts: pd.DataFrame | None = None) -> Floats:
+        """(n, k) array of a feature frame; facts of its cases where a step asks for them.
 
         Raises
         ------
         FeatureError
-            When features of the signature are absent from the frame.
+            When features are absent from the frame, or a case has facts that no training case had.
         """
-        return self.cleaning.transform(frame)
+        inputs = list(self.inputs)
+        require_columns([str(name) for name in frame.columns], inputs)
+        return self.of_rows(Rows.from_frame(frame[inputs], facts))
+
+    def of_rows(self, rows: Rows) -> Floats:
+        """(n, k) array of rows with at least the inputs."""
+        rows = rows.select(self.inputs)
+        for transform in self.transforms:
+            rows = transform.apply(rows)
+        return rows.select(self.names).values
 
 
 @dataclass(frozen=True, eq=False)
 class PreparationTask:
-    """Training values of an arm and the rows of them to fit on (all but one fold, or all).
+    """Training rows of an arm and those of them to fit on (all but one fold, or all).
 
     Attributes
     ----------
-    values : (n, p) array
-        Features of the training cases, unscaled.
-    names : tuple of str
-        The p features.
+    rows : Rows
+        The training cases of the arm.
     labels : TrainingLabels
         Of the n cases.
-    rows : (n,) array of bool
+    within : (n,) array of bool
         Rows to fit on.
-    cleaning, selection : CleaningSettings, SelectionSettings
-        What to do.
+    steps : tuple of Step
+        What to do, in this order.
+    unstable : frozenset of str or None
+        Features that are unstable on the rows to fit on; None where that was not measured.
     seed : int
-        Seed of the folds of the selection.
+        Seed of the folds inside of steps.
     """
 
-    values: Floats
-    names: tuple[str, ...]
+    rows: Rows
     labels: TrainingLabels
-    rows: NDArray[np.bool_]
-    cleaning: CleaningSettings
-    selection: SelectionSettings
+    within: NDArray[np.bool_]
+    steps: tuple[Step, ...]
+    unstable: frozenset[str] | None
     seed: int
 
 
+def completed(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps with those that no chain does without: missing values first, then stability, scaling last."""
+    found = list(steps)
+    if not any(isinstance(step, Missing) and step.sources is None for step in found):
+        found.insert(0, Missing())
+    if not any(isinstance(step, Stability) for step in found):
+        found.insert(1, Stability())
+    if not any(isinstance(step, Scale) for step in found):
+        found.append(Scale())
+    return tuple(found)
+
+
 def prepare(task: PreparationTask) -> Preparation:
-    """Clean and select on the rows of the task.
+    """Fit all steps on the rows of the task.
 
     Raises
     ------
     UserError
-        When a class has too few patients for the folds of the selection.
+        When a class has too few patients for the folds of a step, or a step cannot be fitted.
     """
+    rows, labels = task.rows.take(task.within), task.labels.take(task.within)
+    transforms: list[Transform] = []
+    told: list[SelectionStep] = []
+    signature = None
     with threadpool_limits(1):
-        labels = task.labels.take(task.rows)
-        frame = pd.DataFrame(task.values[task.rows], columns=list(task.names))
-        cleaning = fit_cleaning(frame, labels.codes, task.cleaning)
-        candidates = Candidates(cleaning.transform(frame), cleaning.names, labels)
-        signature = fit_signature(candidates, task.selection, seed=task.seed)
-    return Preparation(cleaning.restrict(signature.names), signature)
+        for step in task.steps:
+            concerned, others = (rows, None) if step.sources is None else rows.of_sources(step.sources)
+            fitted = step.fit(Training(concerned, labels, task.unstable, task.seed))
+            after = fitted.transform.apply(concerned.select(fitted.transform.inputs))
+            left = after if others is None else after.beside(others)
+            told.append(_told(step, fitted, sizes=(len(rows.names), len(left.names))))
+            rows, signature = left, fitted.signature or signature
+            transforms.append(fitted.transform)
+    return Preparation(rows.names, _needed(transforms, rows.names), tuple(told), signature)
 
 
-def encode_preparation(prepared: Preparation) -> Entry:
-    """Arrays and facts for the cache."""
-    cleaning, signature = prepared.cleaning, prepared.signature
-    arrays = {"medians": cleaning.medians, "means": cleaning.means, "scales": cleaning.scales}
-    arrays |= {f"coefficients {name}": row for name, row in signature.coefficients.items()}
-    facts = {
-        "names": signature.names,
-        "modelled": list(signature.coefficients),
-        "intercepts": signature.intercepts,
-        "lambdas": signature.lambdas,
-        "deviance": signature.deviance,
-        "path": signature.path,
-        "steps": [step.model_dump() for step in prepared.steps],
-    }
+def _told(step: Step, fitted: FittedStep, *, sizes: tuple[int, int]) -> SelectionStep:
+    settings = step.model_dump(mode="json", exclude={"step"}, exclude_none=True) | dict(fitted.told)
+    return SelectionStep(name=step.step, n_in=sizes[0], n_out=sizes[1], settings=settings)
+
+
+def _needed(transforms: Sequence[Transform], names: Sequence[str]) -> tuple[Transform, ...]:
+    """The transforms, restricted to what the named features need."""
+    needed: list[Transform] = []
+    wanted = set(names)
+    for transform in reversed(transforms):
+        asked = sorted(wanted & set(transform.outputs))
+        restricted = transform.restrict(asked) if asked else None
+        if restricted is not None:
+            wanted = wanted - set(asked) | set(restricted.inputs)
+            needed.append(restricted)
+    return tuple(reversed(needed))
+
+
+def packed(prepared: Preparation) -> Packed:
+    """Arrays and JSON values of a preparation, for the cache and for saved models."""
+    arrays: dict[str, NDArray[Any]] = {}
+    told = []
+    for number, transform in enumerate(prepared.transforms):
+        arrays |= {f"{number} {name}": array for name, array in transform.arrays().items()}
+        told.append({"kind": transform.kind, "told": transform.told()})
+    facts = {"names": list(prepared.names), "transforms": told, "steps": [step.model_dump() for step in prepared.steps]}
+    signature = prepared.signature
+    if signature is not None:
+        arrays |= {f"coefficients {name}": row for name, row in signature.coefficients.items()}
+        facts["signature"] = {
+            "names": list(signature.names),
+            "modelled": list(signature.coefficients),
+            "intercepts": signature.intercepts,
+            "lambdas": signature.lambdas,
+            "deviance": list(signature.deviance),
+            "path": list(signature.path),
+            "frequency": dict(signature.frequency),
+        }
     return arrays, facts
 
 
-def decode_preparation(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Preparation:
-    """Preparation of a cache entry."""
-    names = tuple(facts["names"])
-    *cleaned, selected = (SelectionStep(**step) for step in facts["steps"])
-    signature = Signature(
-        names=names,
+def unpacked(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Preparation:
+    """The preparation that was packed."""
+    transforms = []
+    for number, each in enumerate(facts["transforms"]):
+        prefix = f"{number} "
+        own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        transforms.append(TRANSFORMS[each["kind"]].kept(own, each["told"]))
+    steps = tuple(SelectionStep(**step) for step in facts["steps"])
+    signature = _signature(arrays, facts["signature"]) if "signature" in facts else None
+    return Preparation(tuple(facts["names"]), tuple(transforms), steps, signature)
+
+
+def _signature(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Signature:
+    return Signature(
+        names=tuple(facts["names"]),
         coefficients={name: arrays[f"coefficients {name}"] for name in facts["modelled"]},
         intercepts={name: facts["intercepts"][name] for name in facts["modelled"]},
         lambdas=dict(facts["lambdas"]),
         deviance=tuple(facts["deviance"]),
         path=tuple(facts["path"]),
-        step=selected,
+        frequency=dict(facts["frequency"]),
     )
-    return Preparation(Cleaning(names, arrays["medians"], arrays["means"], arrays["scales"], tuple(cleaned)), signature)
+
+
+def _key(task: PreparationTask) -> list[Any]:
+    rows, labels = task.rows.take(task.within), task.labels.take(task.within)
+    who = [labels.codes, labels.patients, labels.classes]
+    facts = rows.facts.to_dict(orient="list")
+    unstable = None if task.unstable is None else sorted(task.unstable)
+    steps = [step.model_dump(mode="json") for step in task.steps]
+    return [rows.values, rows.names, facts, who, steps, unstable, task.seed]
+
+
+PREPARATION: Stage[PreparationTask, Preparation] = Stage(
+    "clean and select", "modelling", prepare, _key, packed, unpacked
+)

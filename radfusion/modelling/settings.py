@@ -2,35 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from radfusion.core.settings import Settings
-from radfusion.modelling.classifiers import CLASSIFIERS
-from radfusion.modelling.cleaning import CleaningSettings
+from radfusion.modelling.balancing import BalanceSettings
+from radfusion.modelling.classifiers import CLASSIFIERS, DEFAULT_CLASSIFIERS
 from radfusion.modelling.fusion import LATE_RULES
-from radfusion.modelling.selection import SelectionSettings
+from radfusion.modelling.steps import AnyStep
+from radfusion.modelling.steps.correlation import Correlation
+from radfusion.modelling.steps.lasso import Lasso
+from radfusion.modelling.steps.missing import Missing
+from radfusion.modelling.steps.scale import Scale
+from radfusion.modelling.steps.stability import Stability
+from radfusion.modelling.steps.univariate import Univariate
+from radfusion.modelling.steps.variance import Variance
+from radfusion.modelling.tuning import TuningSettings
 
-__all__ = ["ModellingSettings"]
+__all__ = ["DEFAULT_STEPS", "ModellingSettings"]
 
 Fusion = Literal["early", "late"]
+DEFAULT_STEPS = (Missing(), Stability(), Variance(), Univariate(), Correlation(), Scale(), Lasso())
 
 
 class ModellingSettings(Settings):
     """From features to models, on the training set."""
 
-    cleaning: CleaningSettings = Field(default_factory=CleaningSettings, description="what is dropped first")
-    selection: SelectionSettings = Field(default_factory=SelectionSettings, description="how the signature is chosen")
-    classifiers: tuple[str, ...] = Field(
-        tuple(CLASSIFIERS), min_length=1, description="classifiers to fit on every arm"
+    steps: tuple[AnyStep, ...] = Field(
+        DEFAULT_STEPS, description="cleaning and selection, in this order, fitted anew in every fold"
     )
+    classifiers: tuple[str, ...] = Field(
+        DEFAULT_CLASSIFIERS, min_length=1, description="classifiers to fit on every arm"
+    )
+    hyperparameters: dict[str, dict[str, Any]] = Field(
+        {}, description="classifier to hyperparameters that replace its defaults"
+    )
+    tuning: TuningSettings = Field(TuningSettings(), description="search for hyperparameters, nested in every fold")
+    balance: BalanceSettings = Field(BalanceSettings(), description="what is done about classes of unequal size")
     fusion: tuple[Fusion, ...] = Field(
         ("early", "late"), description="early joins feature tables, late combines probabilities"
     )
     late_rule: str = Field("mean", description="how late fusion combines probabilities")
     folds: int = Field(5, ge=2, description="training folds, by patient, of the out-of-fold predictions")
+    inner_folds: int = Field(5, ge=2, description="folds inside each, for tuning and for fitted late fusion")
     null_runs: int = Field(20, ge=0, description="repeats of the chain with shuffled labels; 0 for none")
+
+    @property
+    def inner(self) -> bool:
+        """Whether anything is fitted on probabilities inside training parts: a search, or late fusion with weights."""
+        return self.tuning.trials > 0
 
     @field_validator("classifiers")
     @classmethod

@@ -16,6 +16,7 @@ from radfusion.execution.cache import Cache, default_cache_folder
 from radfusion.execution.work import Workers
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.modelling.folds import TrainingLabels, check_folds
+from radfusion.modelling.steps.lasso import step_folds
 from radfusion.networks.weights import WEIGHTS
 from radfusion.pipelines.intake import Intake, intake
 from radfusion.pipelines.intake_tables import intake_page
@@ -194,7 +195,7 @@ def _primary(study: Study, cohort: Cohort) -> None:
 
 def _folds(study: Study, cohort: Cohort) -> None:
     labels = TrainingLabels.from_rows(cohort.of_set("training").frame, cohort.classes)
-    check_folds(labels, study.modelling.folds, study.modelling.selection.folds, seed=study.seed)
+    check_folds(labels, study.modelling.folds, step_folds(study.modelling.steps), seed=study.seed)
 
 
 def _radiomics(study: Study) -> None:

@@ -19,7 +19,7 @@ from radfusion.imaging.formats import FORMATS
 from radfusion.imaging.segmentations import KINDS
 from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.modelling.fusion import LATE_RULES
-from radfusion.modelling.selection import SELECTORS
+from radfusion.modelling.steps import STEPS
 from radfusion.networks.architectures import NETWORKS
 from radfusion.networks.backends import BACKENDS
 from radfusion.networks.weights import WEIGHTS
@@ -38,7 +38,7 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "backend": BACKENDS,
     "perturbation": PERTURBATIONS,
     "control": CONTROLS,
-    "selector": SELECTORS,
+    "step": STEPS,
     "classifier": CLASSIFIERS,
     "late-rule": LATE_RULES,
     "metric": METRICS,

@@ -10,8 +10,11 @@ import pytest
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.modelling.fitting import fit_arms
-from radfusion.modelling.selection import SelectionSettings
 from radfusion.modelling.settings import ModellingSettings
+
+#: The default steps with a short path and few folds.
+LASSO = {"step": "lasso", "n_lambdas": 12, "folds": 3}
+STEPS = ["missing", "stability", "variance", "univariate", "correlation", "scale", LASSO]
 
 
 def simulated(classes=3, *, n=120, p=40, effect=1.0, informative=6, seed=0, source="radiomics", per_patient=2):
@@ -46,8 +49,7 @@ def quick():
     """Return settings with short paths and few folds; keyword arguments replace others."""
 
     def settings(**changes):
-        selection = SelectionSettings(n_lambdas=12, folds=3)
-        return ModellingSettings(**{"selection": selection, "folds": 3, "null_runs": 2} | changes)
+        return ModellingSettings(**{"steps": STEPS, "folds": 3, "null_runs": 2} | changes)
 
     return settings
 

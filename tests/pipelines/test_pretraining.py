@@ -35,7 +35,10 @@ features:
     networks: [resnet18, resnet50]
     layers: [layer1]
     shared: {size: 64}
-modelling: {selection: {folds: 3}, folds: 3, null_runs: 0}
+modelling:
+  steps: [missing, variance, univariate, correlation, scale, {step: lasso, folds: 3}]
+  folds: 3
+  null_runs: 0
 pretraining: {pairs: all, robustness: [noise, roi_shuffle]}
 evaluation:
   primary: {models: [deep-radimagenet-resnet50, deep-random-resnet50], set: internal}
