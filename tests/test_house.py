@@ -133,7 +133,7 @@ def breaches(source: str, checks: tuple[Callable[[ast.Module], Iterator[Breach]]
 def test_the_package_keeps_the_house_limits(root):
     listed = []
     for path in sorted((root / PACKAGE).rglob("*.py")):
-        checks = EVERYWHERE if path == root / PACKAGE / "cli.py" else EVERYWHERE + NOT_IN_CLI
+        checks = EVERYWHERE if path.parent == root / PACKAGE / "cli" else EVERYWHERE + NOT_IN_CLI
         found = breaches(path.read_text(encoding="utf-8"), checks)
         listed += [f"{path.relative_to(root)}:{line}: {what}" for line, what in found]
     assert not listed, f"{len(listed)} breaches of the house limits\n" + "\n".join(listed)
