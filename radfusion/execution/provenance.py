@@ -28,6 +28,8 @@ PACKAGES = (
     "scikit-learn",
     "xgboost",
     "lightgbm",
+    "imbalanced-learn",
+    "optuna",
     "numba",
     "matplotlib",
 )
