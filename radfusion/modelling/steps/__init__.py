@@ -9,7 +9,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
 
 from radfusion.modelling.steps.base import STEPS, Step
 
@@ -31,6 +32,13 @@ def _entry(value: Any) -> Any:
     return entry
 
 
+class _OrName:
+    """In the JSON Schema, an entry may also be a bare name."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), {"enum": list(STEPS)}]}
+
+
 if TYPE_CHECKING:
     AnyStep = Step
 else:
@@ -38,4 +46,5 @@ else:
         Union[tuple(STEPS.items().values())],  # noqa: UP007 - built from the registry
         Field(discriminator="step"),
         BeforeValidator(_entry),
+        _OrName(),
     ]
