@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from radfusion.extraction.extractors.deep import Deep
     from radfusion.extraction.extractors.radiomics import Radiomics
     from radfusion.extraction.tables import extract
-    from radfusion.modelling.model import Model, load_model
+    from radfusion.modelling.estimator import FeatureClassifier
+    from radfusion.modelling.model import Model
+    from radfusion.modelling.stored import load_model
     from radfusion.pipelines.fusion import run
     from radfusion.study import Study
 
@@ -28,6 +30,7 @@ _HOMES = {
     "Comparison": "radfusion.core.results",
     "Deep": "radfusion.extraction.extractors.deep",
     "Estimate": "radfusion.core.results",
+    "FeatureClassifier": "radfusion.modelling.estimator",
     "FeatureTable": "radfusion.core.features",
     "Model": "radfusion.modelling.model",
     "Predictions": "radfusion.core.predictions",
@@ -37,7 +40,7 @@ _HOMES = {
     "errors": "radfusion.errors",
     "evaluation": "radfusion.evaluation",
     "extract": "radfusion.extraction.tables",
-    "load_model": "radfusion.modelling.model",
+    "load_model": "radfusion.modelling.stored",
     "run": "radfusion.pipelines.fusion",
 }
 
@@ -46,6 +49,7 @@ __all__ = [
     "Comparison",
     "Deep",
     "Estimate",
+    "FeatureClassifier",
     "FeatureTable",
     "Model",
     "Predictions",

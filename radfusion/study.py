@@ -26,10 +26,12 @@ from radfusion.core.settings import Settings
 from radfusion.core.study_text import parse_yaml, plain_values, set_value, study_error
 from radfusion.errors import StudyError
 from radfusion.evaluation.settings import EvaluationSettings
+from radfusion.extraction.clinical import check_covariates
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.grids import PretrainingSettings, with_untrained
 from radfusion.extraction.settings import FeatureSettings, require_different
 from radfusion.imaging.settings import ImagingSettings
+from radfusion.modelling.arm_plan import check_arms, planned_arms
 from radfusion.modelling.settings import ModellingSettings
 
 __all__ = ["CohortSettings", "FeatureSettings", "Statements", "Study"]
@@ -88,20 +90,35 @@ class Study(Settings):
 
     @field_validator("features")
     @classmethod
+    def _declared_covariates(cls, features: FeatureSettings, info: ValidationInfo) -> FeatureSettings:
+        cohort = info.data.get("cohort")
+        if cohort is not None:
+            check_covariates(features.clinical, cohort.covariates)
+        return features
+
+    @field_validator("features")
+    @classmethod
     def _untrained_control(cls, features: FeatureSettings, info: ValidationInfo) -> FeatureSettings:
         if info.data.get("kind") != "pretraining-benchmark":
             return features
         if not features.deep:
             raise ValueError("a pretraining benchmark compares weights sources: list them in grid, or in deep")
+        if features.imported:
+            raise ValueError("imported: a pretraining benchmark extracts what it compares; allowed is []")
         deep = tuple(with_untrained(features.deep))
         require_different([entry.source for entry in deep])
         return features.model_copy(update={"deep": deep})
 
     @field_validator("modelling")
     @classmethod
-    def _nothing_fused(cls, modelling: ModellingSettings, info: ValidationInfo) -> ModellingSettings:
-        if info.data.get("kind") == "pretraining-benchmark" and modelling.fusion:
-            raise ValueError("fusion: a pretraining benchmark fuses nothing; allowed is []")
+    def _known_arms(cls, modelling: ModellingSettings, info: ValidationInfo) -> ModellingSettings:
+        if info.data.get("kind") == "pretraining-benchmark":
+            allowed = {"fusion": (), "arms": {}, "default_arms": True}
+            for key in (key for key, value in allowed.items() if getattr(modelling, key) != value):
+                shown = json.dumps(allowed[key])
+                raise ValueError(f"{key}: a pretraining benchmark fuses nothing; allowed is {shown}")
+        if features := info.data.get("features"):
+            check_arms(features.kinds, modelling)
         return modelling
 
     @field_validator("pretraining")
@@ -122,10 +139,10 @@ class Study(Settings):
     def _primary_arms(cls, evaluation: EvaluationSettings, info: ValidationInfo) -> EvaluationSettings:
         features, modelling = info.data.get("features"), info.data.get("modelling")
         if evaluation.primary is not None and features is not None and modelling is not None:
-            arms = features.arms(modelling.fusion)
+            arms = list(planned_arms(features.kinds, modelling).names)
             for name in evaluation.primary.models:
                 if name not in arms:
-                    raise ValueError(f"primary.models: no arm is named {name!r}; {nearest(name, list(arms))}")
+                    raise ValueError(f"primary.models: no arm is named {name!r}; {nearest(name, arms)}")
         return evaluation
 
     @classmethod
@@ -186,7 +203,8 @@ class Study(Settings):
         CohortError
             With every mistake of the table.
         """
-        return read_cohort(self.cohort, self.resolve(self.cohort.table), seed=self.seed)
+        table, images = self.resolve(self.cohort.table), self.features.needs_images
+        return read_cohort(self.cohort, table, seed=self.seed, images=images)
 
     def to_yaml(self) -> str:
         """The study with every default spelled out."""

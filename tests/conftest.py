@@ -85,6 +85,7 @@ modelling:
   steps: [missing, variance, univariate, correlation, scale, {step: lasso, folds: 3}]
   folds: 3
   null_runs: 2
+  repeated_splits: 2
 evaluation:
   primary: {models: [early-random, radiomics], set: internal}
 statements:

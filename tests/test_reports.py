@@ -27,6 +27,7 @@ SMALL_BENCHMARK = (
     "pretraining.pairs=all",
     "pretraining.robustness=[noise, roi_shuffle]",
     "modelling.null_runs=5",
+    "modelling.repeated_splits=5",
     "statements.data_note=This cohort is simulated and no pretrained weights were at hand; its numbers say nothing "
     "about patients or weights",
 )

@@ -89,7 +89,7 @@ def _shared_files(cohort: Cohort) -> list[AuditFinding]:
         message = f"Image files that cases of several patients share: {shown}."
         found.append(AuditFinding(code="RF03", verdict="warn", message=message, evidence={"files": len(foreign)}))
     same = [name for name in ("image", "segmentation", "segmentation_label") if name in frame]
-    twice = frame[frame.duplicated(same, keep=False)]
+    twice = frame[frame.duplicated(same, keep=False) & frame["image"].notna()]
     if len(twice):
         groups = [list(map(str, rows.index)) for _, rows in twice.groupby(same, sort=False, dropna=False)]
         shown = _some(" = ".join(group) for group in groups)

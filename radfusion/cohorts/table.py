@@ -60,7 +60,7 @@ class CohortSettings(Settings):
         return self
 
 
-def read_cohort(settings: CohortSettings, path: Path, *, seed: int) -> Cohort:
+def read_cohort(settings: CohortSettings, path: Path, *, seed: int, images: bool = True) -> Cohort:
     """Read and check the cohort table of a study; share its cases out to sets when the table does not.
 
     Parameters
@@ -71,6 +71,8 @@ def read_cohort(settings: CohortSettings, path: Path, *, seed: int) -> Cohort:
         The table.
     seed : int
         Seed of the study, for a split that names none.
+    images : bool
+        Whether every case needs an image and a segmentation.
 
     Raises
     ------
@@ -78,7 +80,8 @@ def read_cohort(settings: CohortSettings, path: Path, *, seed: int) -> Cohort:
         With every mistake of the table.
     """
     columns = settings.columns
-    cohort = Cohort.from_table(
+    read = Cohort.from_table if images else Cohort.without_images
+    cohort = read(
         path,
         columns=columns.model_copy(update={"set": None}) if settings.split else columns,
         classes=settings.classes,

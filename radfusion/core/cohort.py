@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from radfusion.core.cohort_columns import ROLES, CohortColumns, Role, find_layout, standardise
+from radfusion.core.cohort_columns import ROLES, CohortColumns, Layout, Role, find_layout, standardise
 from radfusion.core.cohort_covariates import Covariate, covariate_mistakes, covariate_values
 from radfusion.core.cohort_mistakes import table_mistakes
 from radfusion.core.cohort_table import read_table
@@ -89,12 +89,45 @@ class Cohort:
         path = Path(path)
         table = read_table(path, sheet)
         layout = find_layout(list(table.columns), columns or CohortColumns(), path=path)
-        frame = standardise(table, layout, sets or {})
-        known = tuple(classes) if classes else tuple(sorted(frame["label"].dropna().unique()))
-        mistakes = [*table_mistakes(frame, known, layout), *covariate_mistakes(frame, covariates or {})]
-        if mistakes:
-            raise CohortError(mistakes, file=path)
-        return replace(_one_row_per_case(frame, known, path), covariate_types=dict(covariates or {}))
+        return _checked(standardise(table, layout, sets or {}), layout, path, classes=classes, covariates=covariates)
+
+    @classmethod
+    def without_images(
+        cls,
+        path: str | Path,
+        *,
+        columns: CohortColumns | None = None,
+        classes: Sequence[str] | None = None,
+        sets: Mapping[str, str] | None = None,
+        covariates: Mapping[str, Covariate] | None = None,
+        sheet: str | None = None,
+    ) -> Cohort:
+        """Read the cohort table of a study that reads no image: cases need neither an image nor a segmentation.
+
+        Parameters
+        ----------
+        path : path
+            As for :meth:`from_table`.
+        columns : CohortColumns, optional
+            Which column holds what.
+        classes : sequence of str, optional
+            The allowed labels in order.
+        sets : mapping of str to str, optional
+            Value in the table to set name.
+        covariates : mapping of str to Covariate, optional
+            Types of further columns.
+        sheet : str, optional
+            Sheet of a workbook with several.
+
+        Raises
+        ------
+        CohortError
+            With every mistake of the table.
+        """
+        path = Path(path)
+        table = read_table(path, sheet)
+        layout = find_layout(list(table.columns), columns or CohortColumns(), path=path, images=False)
+        return _checked(standardise(table, layout, sets or {}), layout, path, classes=classes, covariates=covariates)
 
     #: The name it had when CSV was all that could be read.
     from_csv = from_table
@@ -226,6 +259,21 @@ class Cohort:
 
     def _restricted(self, frame: pd.DataFrame) -> Cohort:
         return replace(self, frame=frame, readings=self.readings[self.readings["case"].isin(frame.index)])
+
+
+def _checked(
+    frame: pd.DataFrame,
+    layout: Layout,
+    path: Path,
+    *,
+    classes: Sequence[str] | None,
+    covariates: Mapping[str, Covariate] | None,
+) -> Cohort:
+    known = tuple(classes) if classes else tuple(sorted(frame["label"].dropna().unique()))
+    mistakes = [*table_mistakes(frame, known, layout), *covariate_mistakes(frame, covariates or {})]
+    if mistakes:
+        raise CohortError(mistakes, file=path)
+    return replace(_one_row_per_case(frame, known, path), covariate_types=dict(covariates or {}))
 
 
 def _one_row_per_case(frame: pd.DataFrame, classes: tuple[str, ...], path: Path) -> Cohort:

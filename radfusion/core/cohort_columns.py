@@ -62,7 +62,9 @@ class Layout:
     batch: bool = False
 
 
-def find_layout(names: Sequence[str], columns: CohortColumns, *, path: Path, extraction: bool = False) -> Layout:
+def find_layout(
+    names: Sequence[str], columns: CohortColumns, *, path: Path, extraction: bool = False, images: bool = True
+) -> Layout:
     """Find the columns of a table.
 
     A table with the columns ``Image`` and ``Mask`` (and none that the study names for them) is a batch table of
@@ -78,6 +80,8 @@ def find_layout(names: Sequence[str], columns: CohortColumns, *, path: Path, ext
         The table, for messages.
     extraction : bool
         Features only: neither patient, label nor set is needed, and rows without identifier go by their number.
+    images : bool
+        Whether files are needed; a study of imported features reads none.
 
     Raises
     ------
@@ -89,6 +93,7 @@ def find_layout(names: Sequence[str], columns: CohortColumns, *, path: Path, ext
     if batch:
         wanted |= _batch_columns(names, columns)
     required = _EXTRACTION if extraction else tuple(noun for noun in _STUDY if wanted[noun] is not None)
+    required = required if images else tuple(noun for noun in required if noun not in _EXTRACTION)
     absent = [
         f"no column {name!r} (for {noun}); {nearest(name, list(names))}{_hint(noun, batch=batch)}"
         for noun, name in wanted.items()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import gzip
 import re
 import unicodedata
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from decimal import Decimal
@@ -31,15 +33,17 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 _EXACT = 1e15
 
 
-def read_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
+def read_table(path: Path, sheet: str | None = None, *, semicolons: bool = False) -> pd.DataFrame:
     """Read every value of a table as text.
 
     Parameters
     ----------
     path : pathlib.Path
-        CSV (UTF-8, commas), Excel workbook (``.xlsx``) or Parquet. The content decides, not the name.
+        CSV (UTF-8, commas; gzipped, too), Excel workbook (``.xlsx``) or Parquet. The content decides, not the name.
     sheet : str, optional
         Sheet of a workbook; needed when several have content.
+    semicolons : bool
+        Whether semicolons may separate the columns of a CSV file, as in files that programs write.
 
     Returns
     -------
@@ -59,11 +63,11 @@ def read_table(path: Path, sheet: str | None = None) -> pd.DataFrame:
             ["the table does not exist; write its path (cohort.table) relative to the study file"], file=path
         )
     try:
-        rows = _rows(path, sheet)
+        rows = _rows(path, sheet, semicolons=semicolons)
     except UnicodeDecodeError as error:
         raise CohortError([f"not UTF-8 text (byte {error.start}): save the table as CSV UTF-8"], file=path) from error
-    except OSError as error:
-        raise CohortError([f"cannot be read: {error.strerror or 'damaged'}"], file=path) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise CohortError([f"cannot be read: {getattr(error, 'strerror', None) or 'damaged'}"], file=path) from error
     except csv.Error as error:
         raise CohortError([f"not a comma separated table: {error}"], file=path) from error
     return _framed([(row, values) for row, values in rows if any(values)], path)
@@ -80,7 +84,7 @@ def cleaned(text: str) -> str:
     return unicodedata.normalize("NFC", text.translate(_INVISIBLE)).strip()
 
 
-def _rows(path: Path, sheet: str | None) -> Rows:
+def _rows(path: Path, sheet: str | None, *, semicolons: bool) -> Rows:
     with path.open("rb") as file:
         head = file.read(4)
     if head == b"PK\x03\x04":
@@ -89,13 +93,17 @@ def _rows(path: Path, sheet: str | None) -> Rows:
         raise CohortError(["an old or locked Excel file; save it without a password as .xlsx or CSV UTF-8"], file=path)
     if sheet is not None:
         raise CohortError([f"no Excel workbook, so it has no sheet {sheet!r}"], file=path)
-    return _parquet_rows(path) if head == b"PAR1" else _csv_rows(path)
+    if head == b"PAR1":
+        return _parquet_rows(path)
+    content = gzip.decompress(path.read_bytes()) if head.startswith(b"\x1f\x8b") else path.read_bytes()
+    return _csv_rows(content.decode("utf-8-sig"), path, semicolons=semicolons)
 
 
-def _csv_rows(path: Path) -> Rows:
-    text = path.read_text(encoding="utf-8-sig")
-    rows = list(enumerate(csv.reader(StringIO(text), strict=True), start=1))
+def _csv_rows(text: str, path: Path, *, semicolons: bool) -> Rows:
+    rows = list(enumerate(csv.reader(StringIO(text, newline=""), strict=True), start=1))
     header = next((values for _, values in rows if any(values)), [])
+    if len(header) == 1 and ";" in header[0] and semicolons:
+        return list(enumerate(csv.reader(StringIO(text, newline=""), delimiter=";", strict=True), start=1))
     if len(header) == 1:
         for name, mark in (("semicolons", ";"), ("tabs", "\t")):
             if mark in header[0]:

@@ -40,7 +40,7 @@ _MODALITIES = {
 
 def is_control(source: FeatureSource) -> bool:
     """Whether a source is a network with random weights."""
-    return source.kind == "deep" and source.settings.get("weights", source.name) == "random"
+    return source.kind == "deep" and not source.imported and source.settings.get("weights", source.name) == "random"
 
 
 def only_controls(sources: Iterable[FeatureSource]) -> bool:

@@ -14,6 +14,7 @@ from pydantic import Field
 from radfusion.core.estimates import Comparison, Estimate, Exclusion, Noun
 from radfusion.core.pretraining import Pretraining
 from radfusion.core.selftest import SelfTest
+from radfusion.core.trust import FittedRows, ModelChoice, RepeatedSplits, SetScoring
 from radfusion.errors import RunError
 
 __all__ = [
@@ -28,11 +29,15 @@ __all__ = [
     "FeatureSource",
     "FeatureStability",
     "FittedModel",
+    "FittedRows",
+    "ModelChoice",
     "OutputFile",
     "Provenance",
+    "RepeatedSplits",
     "SelectedFeature",
     "Selection",
     "SelectionStep",
+    "SetScoring",
     "SetSummary",
     "Stability",
     "StabilityPart",
@@ -111,6 +116,11 @@ class FeatureSource(Noun):
     health: dict[str, float] = Field(default_factory=dict)
     self_test: SelfTest | None = None
 
+    @property
+    def imported(self) -> bool:
+        """Whether the features came as a table of another program; ``settings["imported"]`` lists its files."""
+        return "imported" in self.settings
+
 
 class FeatureStability(Noun):
     """Intraclass correlation of one feature over repeated readings of `n_cases` cases.
@@ -173,19 +183,27 @@ class ControlResult(Noun):
 
 
 class SelectionStep(Noun):
-    """One step of cleaning or selection with the number of features before and after."""
+    """One step of cleaning or selection with the number of features before and after.
+
+    ``fitted_on`` is the ``sha256`` of its :class:`FittedRows`; empty for a step that was not fitted.
+    """
 
     name: str
     n_in: int
     n_out: int
     settings: dict[str, Any] = Field(default_factory=dict)
+    fitted_on: str = ""
 
 
 class SelectedFeature(Noun):
     """A feature of a signature.
 
-    ``coefficients`` are those of the LASSO per class on the standardised scale, ``mean`` and ``scale`` those of the
-    training set, ``fold_frequency`` the share of training folds that selected it.
+    ``coefficients`` are those of the LASSO per class, so that the score of a class is its intercept + the sum of
+    coefficient * (x - mean) / scale. x is the value of the feature table, filled in where missing; where PCA or ComBat
+    come before, it is the value that came of these. ``mean`` and ``scale`` are those of the training set,
+    ``fold_frequency`` is the share of training folds that selected the feature, ``bootstrap_frequency`` that of
+    bootstrap samples, None where none were drawn. Without coefficients there is no score: no LASSO was fitted, or a later
+    step took some of its features out.
     """
 
     feature: str
@@ -193,10 +211,11 @@ class SelectedFeature(Noun):
     mean: float
     scale: float
     fold_frequency: float
+    bootstrap_frequency: float | None = None
 
 
 class Selection(Noun):
-    """What was selected for one arm, on the training set only."""
+    """What was selected for one arm, on the training set only; ``fitted_on`` names its :class:`FittedRows`."""
 
     arm: str
     fitted_on: str
@@ -210,17 +229,20 @@ class Selection(Noun):
 
 
 class ClassifierTrial(Noun):
-    """One setting of one classifier and its score on training out-of-fold predictions."""
+    """One setting of one classifier and its score over inner folds; if pruned, given up, over the first of them."""
 
     hyperparameters: dict[str, Any]
     score: float
+    pruned: bool = False
 
 
 class FittedModel(Noun):
     """One model: an arm (which features, which fusion) with a classifier.
 
     ``cv_macro_auc`` is on training out-of-fold predictions with the whole chain repeated in every fold.
-    ``best_of_arm`` and ``final`` were decided on it alone.
+    ``best_of_arm`` and ``final`` were decided on it alone. ``fitted_on`` names the :class:`FittedRows` of the model and
+    then of those that gave its out-of-fold predictions. Late fusion has ``parts``, the ``rule`` that combines them and
+    its ``weights``: of the ``parts``, and the intercepts of the ``classes``, where the rule has some.
     """
 
     model: str
@@ -231,10 +253,14 @@ class FittedModel(Noun):
     sources: tuple[str, ...]
     hyperparameters: dict[str, Any]
     trials: tuple[ClassifierTrial, ...] = ()
+    space: dict[str, str] = Field(default_factory=dict)
     cv_macro_auc: float
     best_of_arm: bool = False
     final: bool = False
     parts: tuple[str, ...] = ()
+    rule: str | None = None
+    weights: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    fitted_on: tuple[str, ...] = ()
 
 
 class StudyFacts(Noun):
@@ -285,9 +311,13 @@ class StudyResults(Noun):
     stability: tuple[Stability, ...] = ()
     controls: tuple[ControlResult, ...] = ()
     pretraining: Pretraining | None = None
+    fitted_rows: tuple[FittedRows, ...] = ()
     selections: tuple[Selection, ...] = ()
     models: tuple[FittedModel, ...] = ()
     final_model: str = ""
+    choice: ModelChoice | None = None
+    ledger: tuple[SetScoring, ...] = ()
+    repeated_splits: RepeatedSplits | None = None
     thresholds: tuple[Threshold, ...] = ()
     estimates: tuple[Estimate, ...] = ()
     comparisons: tuple[Comparison, ...] = ()

@@ -178,6 +178,9 @@ def deep_features(results: StudyResults) -> Iterator[AuditFinding]:
             yield AuditFinding(code="RF20", verdict="warn", message=message)
         elif source.health:
             yield _alive(source)
+        elif source.imported:
+            message = f"{source.name} was imported and has too few features to measure their spread."
+            yield AuditFinding(code="RF20", verdict="not_applicable", message=message)
     there = [item for item in deep if item.available]
     real = [item for item in there if not is_control(item)]
     if deep and not real:
@@ -187,19 +190,22 @@ def deep_features(results: StudyResults) -> Iterator[AuditFinding]:
         )
         message = f"No pretrained network was available: {control if there else none}."
         yield AuditFinding(code="RF20", verdict="fail", message=message)
-    if len(real) > 1 and len(real) == len(there):
+    here = [item for item in real if not item.imported]
+    if len(here) > 1 and len(real) == len(there):
         message = (
-            f"{len(real)} pretrained sources are compared without an untrained control (weights: random), so what "
+            f"{len(here)} pretrained sources are compared without an untrained control (weights: random), so what "
             "pretraining adds is not measured."
         )
-        yield AuditFinding(code="RF20", verdict="warn", message=message, evidence={"sources": [s.name for s in real]})
+        yield AuditFinding(code="RF20", verdict="warn", message=message, evidence={"sources": [s.name for s in here]})
 
 
 @AUDIT_RULES.register("pixel spacing")
 def pixel_spacing(results: StudyResults) -> Iterator[AuditFinding]:
     """RF29: sizes in mm for some cases and in pixels for others are not comparable."""
     counts = [
-        source.settings["spacing"] for source in results.sources if source.available and source.kind == "radiomics"
+        source.settings["spacing"]
+        for source in results.sources
+        if source.available and source.kind == "radiomics" and not source.imported
     ]
     if not counts:
         yield AuditFinding(code="RF29", verdict="not_applicable", message="No radiomic features were extracted.")
@@ -227,7 +233,11 @@ def modality_of_weights(results: StudyResults) -> Iterator[AuditFinding]:
         for source in results.sources
         if source.available and (source.weights or {}).get("modalities")
     }
-    if not learned:
+    foreign = [source.name for source in results.sources if source.kind == "deep" and source.imported]
+    if foreign:
+        message = f"What the networks behind the imported features {', '.join(foreign)} learned from is not known."
+        yield AuditFinding(code="RF21", verdict="warn", message=message)
+    elif not learned:
         message = "No pretrained network was used."
         yield AuditFinding(code="RF21", verdict="not_applicable", message=message)
     images = modality or "images of an undeclared modality (statements.modality)"

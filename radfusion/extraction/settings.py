@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -11,6 +12,7 @@ from radfusion.extraction.controls import CONTROLS, ControlNames
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.extractors.radiomics import Radiomics
 from radfusion.extraction.grids import Grid
+from radfusion.extraction.imported.settings import Imported
 from radfusion.extraction.robustness import StabilitySettings
 
 __all__ = ["FeatureSettings", "require_different"]
@@ -30,6 +32,9 @@ class FeatureSettings(Settings):
     clinical: tuple[str, ...] = Field(
         (), description="covariates that are features, of those that cohort.covariates declares: [age, sex]"
     )
+    imported: tuple[Imported, ...] = Field(
+        (), description="tables of features that other programs extracted; with one, radiomics is null unless written"
+    )
     stability: StabilitySettings = Field(
         StabilitySettings(), description="how unstable features are found, between readers or under perturbations"
     )
@@ -38,6 +43,14 @@ class FeatureSettings(Settings):
         description="negative controls on which the final model is fitted anew, each a second extraction of the whole "
         "cohort: " + ", ".join(CONTROLS),
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _imported_instead(cls, data: Any) -> Any:
+        """A study of imported features extracts radiomics only where it says so."""
+        if isinstance(data, Mapping) and data.get("imported"):
+            return {"radiomics": None, **data}
+        return data
 
     @field_validator("deep")
     @classmethod
@@ -57,16 +70,47 @@ class FeatureSettings(Settings):
     @model_validator(mode="after")
     def _sources(self) -> Self:
         if not self.kinds:
-            raise ValueError("no feature source: radiomics is null, deep has no entry and clinical names no covariate")
+            raise ValueError(
+                "no feature source: radiomics is null, deep and imported have no entry and clinical names no covariate"
+            )
         require_different([extractor.source for extractor in self.deep])
+        self._require_own_names()
         return self
+
+    @model_validator(mode="after")
+    def _images_where_asked(self) -> Self:
+        """What is measured on images needs a source that reads them."""
+        asked = {"controls": self.controls, "stability.perturbations": self.stability.perturbations}
+        for key, names in asked.items():
+            if names and not self.needs_images:
+                raise ValueError(f"{key}: no source of this study reads an image (radiomics, deep); allowed is []")
+        return self
+
+    def _require_own_names(self) -> None:
+        """Names of imported tables are names of files, too."""
+        taken = {"clinical", *(each.source.lower() for each in self.deep), *(["radiomics"] if self.radiomics else [])}
+        for each in self.imported:
+            if each.source.lower() in taken:
+                advice = "write radiomics: null, or another name" if each.source == "radiomics" else "write another"
+                raise ValueError(f"imported: {each.source!r} is the name of another source; {advice}")
+            if each.kind != "radiomics" and each.source.lower() == "radiomics":
+                raise ValueError(f"imported: 'radiomics' names radiomic features, and these are {each.kind}")
+            taken.add(each.source.lower())
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether any source is extracted from images."""
+        return self.radiomics is not None or bool(self.deep)
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Kind of every source, in the order of the arms: ``radiomics``, ``deep`` or ``clinical``."""
+        """Kind of every source, in the order of the arms: ``radiomics``, ``deep``, ``clinical`` or ``other``."""
         alone = {"radiomics": "radiomics"} if self.radiomics else {}
+        alone |= {each.source: each.kind for each in self.imported if each.kind == "radiomics"}
         deep = {extractor.source: "deep" for extractor in self.deep}
-        return alone | deep | ({"clinical": "clinical"} if self.clinical else {})
+        deep |= {each.source: each.kind for each in self.imported if each.kind == "deep"}
+        other = {each.source: each.kind for each in self.imported if each.kind == "other"}
+        return alone | deep | ({"clinical": "clinical"} if self.clinical else {}) | other
 
 
 def require_different(names: list[str]) -> None:

@@ -12,11 +12,15 @@ import numpy as np
 
 from radfusion.core.hashing import file_hash
 from radfusion.errors import RunError
-from radfusion.modelling.classifiers import CLASSIFIERS, ClassShares
+from radfusion.modelling._skops import skops_io
+from radfusion.modelling.balancing import Balanced
+from radfusion.modelling.classifiers import CLASSIFIERS, ClassShares, LinearScores
 
 __all__ = ["read_estimator", "write_estimator"]
 
 _ENDINGS = {"skops": ".skops", "xgboost": ".xgboost.json", "lightgbm": ".lightgbm.txt"}
+#: Private types of what calibrates scores.
+_CALIBRATION = ("sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration")
 _OBJECT_ID = re.compile(r'("__id__": )(\d+)|("file": ")(\d+)(\.npy")')
 
 
@@ -35,16 +39,21 @@ def write_estimator(estimator: Any, classifier: str, path: Path) -> dict[str, An
     Returns
     -------
     dict
-        What :func:`read_estimator` needs: ``storage`` with ``file`` and ``sha256``, or with ``shares``.
+        What :func:`read_estimator` needs: ``storage`` with ``file`` and ``sha256``, or with the numbers themselves;
+        ``believed`` and ``restored`` where probabilities are brought back to the shares of the classes.
     """
+    if isinstance(estimator, Balanced):
+        shares = {"believed": estimator.before.tolist(), "restored": estimator.after.tolist()}
+        return write_estimator(estimator.estimator, classifier, path) | shares
     if isinstance(estimator, ClassShares):
         return {"storage": "class-shares", "shares": estimator.shares.tolist()}
+    if isinstance(estimator, LinearScores):
+        numbers = {"coefficients": estimator.coefficients.tolist(), "intercepts": estimator.intercepts.tolist()}
+        return {"storage": "numbers", **numbers}
     storage = CLASSIFIERS[classifier].storage
     file = path.with_name(path.name + _ENDINGS[storage])
     if storage == "skops":
-        from skops.io import dumps
-
-        file.write_bytes(_without_addresses(dumps(estimator)))
+        file.write_bytes(_without_addresses(skops_io().dumps(estimator)))
     elif storage == "xgboost":
         file.write_bytes(bytes(estimator.save_raw("json")))
     else:
@@ -69,8 +78,14 @@ def read_estimator(facts: dict[str, Any], classifier: str, folder: Path) -> Any:
     RunError
         When the file is absent, is not the one that was written, or holds anything but such an estimator.
     """
+    if "believed" in facts:
+        bare = {name: value for name, value in facts.items() if name not in ("believed", "restored")}
+        before, after = (np.array(facts[name], dtype=np.float64) for name in ("believed", "restored"))
+        return Balanced(read_estimator(bare, classifier, folder), before, after)
     if facts["storage"] == "class-shares":
         return ClassShares(np.array(facts["shares"], dtype=np.float64))
+    if facts["storage"] == "numbers":
+        return LinearScores(*(np.array(facts[name], dtype=np.float64) for name in ("coefficients", "intercepts")))
     file = folder / Path(facts["file"]).name
     if not file.is_file():
         raise RunError(f"{file}: no such file; the folder of a model is moved or copied as a whole")
@@ -83,19 +98,19 @@ def read_estimator(facts: dict[str, Any], classifier: str, folder: Path) -> Any:
 
 
 def _read_skops(file: Path, classifier: str) -> Any:
-    from skops.io import get_untrusted_types, load
-
-    entry = CLASSIFIERS[classifier]
+    skops, entry = skops_io(), CLASSIFIERS[classifier]
+    trusted = [*entry.trusted, *(_CALIBRATION if entry.calibrated else ())]
     try:
-        foreign = sorted(set(get_untrusted_types(file=file)) - set(entry.trusted))
+        foreign = sorted(set(skops.get_untrusted_types(file=file)) - set(trusted))
         if foreign:
             raise RunError(f"{file}: holds {', '.join(foreign)}, which is no part of a {entry.title}; it is not loaded")
-        estimator = load(file, trusted=list(entry.trusted))
+        estimator = skops.load(file, trusted=trusted)
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ImportError) as error:
         raise RunError(f"{file}: not a readable {entry.title}: {error}") from error
-    wanted = type(entry.build(entry.defaults, 0))
-    if type(estimator) is not wanted:
-        raise RunError(f"{file}: holds a {type(estimator).__name__}, not a {wanted.__name__}")
+    built = type(entry.build(entry.defaults, 0))
+    inner = getattr(estimator, "estimator", None) if entry.calibrated else estimator
+    if type(inner) is not built:
+        raise RunError(f"{file}: holds a {type(inner).__name__}, not a {built.__name__}")
     return estimator
 
 

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.predictions import Predictions
-from radfusion.core.results import ClassifierTrial, SelectedFeature, Selection
+from radfusion.core.results import SelectedFeature, Selection
 from radfusion.errors import FeatureError
 from radfusion.execution.work import Workers
-from radfusion.modelling.arms import ArmFit, ClassifierFit
+from radfusion.modelling.arms import ArmFit, ClassifierFit, Level, PartFit
+from radfusion.modelling.balancing import BalanceSettings
 from radfusion.modelling.fits import FITTING, FitTask, Fitted, InnerFold
-from radfusion.modelling.folds import TrainingLabels
+from radfusion.modelling.folds import INNER, TrainingLabels
 from radfusion.modelling.preparation import PREPARATION, Preparation, PreparationTask, completed
 from radfusion.modelling.rows import Rows
 from radfusion.modelling.scores import macro_auc, with_shares
@@ -27,8 +28,8 @@ __all__ = ["UnstableIn", "case_facts", "fit_arms", "selected_features", "trainin
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-#: Features that are unstable on the given training cases.
-UnstableIn = Callable[[Sequence[str]], frozenset[str]]
+#: Features that are unstable on the given training cases; None where that cannot be measured on them.
+UnstableIn = Callable[[Sequence[str]], frozenset[str] | None]
 
 
 def fit_arms(
@@ -71,7 +72,7 @@ def fit_arms(
     UserError
         When classes have too few training patients for the folds.
     FeatureError
-        When an arm has no row for any training case.
+        When an arm has no row for any training case, or no feature that varies among them.
     """
     settings, workers = settings or ModellingSettings(), workers or Workers()
     data = _arms(arms, cohort, settings, seed=seed) if arms else []
@@ -81,7 +82,12 @@ def fit_arms(
     work = [task for arm, of in zip(data, chains, strict=True) for task in _fit_tasks(arm, of, settings, seed=seed)]
     fitted = iter(FITTING.over(work, workers))
     return {
-        arm.name: _arm_fit(arm, of, {name: [next(fitted) for _ in arm.parts] for name in settings.classifiers})
+        arm.name: _arm_fit(
+            arm,
+            of,
+            {name: [next(fitted) for _ in arm.parts] for name in settings.classifiers},
+            balance=settings.balance,
+        )
         for arm, of in zip(data, chains, strict=True)
     }
 
@@ -179,9 +185,21 @@ def _arms(
         # An arm whose excluded cases leave a shared fold without use gets folds of its own.
         folds = folds if _usable(folds, labels, settings.folds) else labels.folds(settings.folds, seed=seed)
         features = Rows.from_frame(table.frame.loc[ordered.index], case_facts(cohort, ordered))
+        _require_variation(name, features.values[np.asarray(ordered["set"] == "training")])
         parts = _parts(labels, folds, settings, seed=seed, inner=settings.inner)
         result.append(_Arm(name, table.sources, features, ordered, present.index, labels, folds, parts))
     return result
+
+
+def _require_variation(arm: str, values: Floats) -> None:
+    """Refuse an arm of which no feature tells training cases apart."""
+    known = values[:, ~np.isnan(values).all(axis=0)]
+    if not (np.nanmax(known, axis=0) > np.nanmin(known, axis=0)).any():
+        found = "is constant" if known.size else "has a finite value"
+        raise FeatureError(
+            f"arm {arm!r}: {'every' if known.size else 'none'} of its {values.shape[1]} features {found} in the training "
+            "cases, so that nothing can be learned from it: check how its features were made, or leave the source out"
+        )
 
 
 def _usable(folds: NDArray[np.intp], labels: TrainingLabels, n_folds: int) -> bool:
@@ -197,7 +215,7 @@ def _parts(
     found = []
     for fold in range(settings.folds):
         within = folds != fold
-        dealt = labels.take(within).folds(settings.inner_folds, seed=seed) if inner else none
+        dealt = labels.take(within).folds(settings.inner_folds, seed=seed, key=INNER) if inner else none
         found.append(_Part(within, dealt))
     return (*found, _Part(np.ones(len(folds), dtype=bool), folds if inner else none))
 
@@ -233,7 +251,13 @@ def _fit_tasks(
     ]
 
 
-def _arm_fit(arm: _Arm, chains: Mapping[bytes, Preparation], fitted: Mapping[str, Sequence[Fitted]]) -> ArmFit:
+def _arm_fit(
+    arm: _Arm,
+    chains: Mapping[bytes, Preparation],
+    fitted: Mapping[str, Sequence[Fitted]],
+    *,
+    balance: BalanceSettings,
+) -> ArmFit:
     *in_folds, full = (chains[part.within.tobytes()] for part in arm.parts)
     signatures = tuple(preparation.names for preparation in in_folds)
     return ArmFit(
@@ -242,12 +266,33 @@ def _arm_fit(arm: _Arm, chains: Mapping[bytes, Preparation], fitted: Mapping[str
         preparation=full,
         fold_signatures=signatures,
         selection=_selection(arm, full, signatures),
-        fits={name: _classifier_fit(arm, name, results) for name, results in fitted.items()},
+        fits={name: _classifier_fit(arm, name, results, balance=balance) for name, results in fitted.items()},
+        parts=_part_fits(arm, chains),
     )
 
 
+def _part_fits(arm: _Arm, chains: Mapping[bytes, Preparation]) -> tuple[PartFit, ...]:
+    """What was fitted on which cases: on the whole training set, without each fold, without inner folds."""
+    everyone = np.array(arm.features.cases, dtype=object)
+    training = everyone[arm.training]
+
+    def fit(name: str, within: Mask, unseen: NDArray[np.object_], *, level: Level) -> PartFit:
+        return PartFit(name, tuple(training[within]), chains[within.tobytes()].fitted_on, tuple(unseen), level)
+
+    *folds, full = arm.parts
+    found = [fit("training", full.within, everyone[~arm.training], level="full")]
+    names = [f"training without fold {number}" for number in range(1, len(folds) + 1)]
+    found += [
+        fit(name, part.within, training[~part.within], level="fold") for name, part in zip(names, folds, strict=True)
+    ]
+    for name, part in zip(names, folds, strict=True):
+        for number, mask in enumerate(part.inner_parts, start=1):
+            found.append(fit(f"{name} and inner fold {number}", mask, training[part.within & ~mask], level="inner"))
+    return tuple(found)
+
+
 def _selection(arm: _Arm, full: Preparation, signatures: Sequence[Sequence[str]]) -> Selection:
-    signature = full.signature
+    signature = full.score
     found = Selection(
         arm=arm.name,
         fitted_on="training",
@@ -263,9 +308,10 @@ def _selection(arm: _Arm, full: Preparation, signatures: Sequence[Sequence[str]]
 
 def selected_features(full: Preparation, signatures: Sequence[Sequence[str]]) -> tuple[SelectedFeature, ...]:
     """Signature of the whole training set, with the share of `signatures` (one per fold) that hold each feature."""
-    fitted = full.signature
+    fitted = full.score
     place = {name: column for column, name in enumerate(fitted.names)} if fitted else {}
     rows = fitted.coefficients if fitted else {}
+    drawn = fitted.frequency if fitted else {}
     return tuple(
         SelectedFeature(
             feature=name,
@@ -273,12 +319,13 @@ def selected_features(full: Preparation, signatures: Sequence[Sequence[str]]) ->
             mean=float(mean),
             scale=float(scale),
             fold_frequency=sum(name in each for each in signatures) / max(1, len(signatures)),
+            bootstrap_frequency=drawn.get(name),
         )
         for name, mean, scale in zip(full.names, *full.standard, strict=True)
     )
 
 
-def _classifier_fit(arm: _Arm, name: str, results: Sequence[Fitted]) -> ClassifierFit:
+def _classifier_fit(arm: _Arm, name: str, results: Sequence[Fitted], *, balance: BalanceSettings) -> ClassifierFit:
     model, training = f"{arm.name}/{name}", arm.rows[arm.training]
     *in_folds, full = results
     out_of_fold = np.empty((len(training), len(arm.labels.classes)))
@@ -290,7 +337,7 @@ def _classifier_fit(arm: _Arm, name: str, results: Sequence[Fitted]) -> Classifi
         classifier=name,
         hyperparameters=full.hyperparameters,
         fold_hyperparameters=tuple(each.hyperparameters for each in in_folds),
-        trials=tuple(ClassifierTrial(hyperparameters=dict(tried), score=score) for tried, score in full.trials),
+        trials=full.trials,
         cv_macro_auc=macro_auc(arm.labels.codes, out_of_fold),
         out_of_fold=arm.predictions(training, out_of_fold, model),
         predictions=arm.predictions(arm.rows, full.probabilities, model),
@@ -299,4 +346,5 @@ def _classifier_fit(arm: _Arm, name: str, results: Sequence[Fitted]) -> Classifi
             for part, fitted in zip(arm.parts, results, strict=True)
             if fitted.inside is not None
         ),
+        balance=balance,
     )

@@ -1,8 +1,10 @@
-"""Late fusion: the probabilities of two arms, combined case by case."""
+"""Late fusion: the probabilities of arms, combined case by case by a rule that may have weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,59 +14,200 @@ from radfusion.core.predictions import Predictions
 from radfusion.core.registry import Registry
 from radfusion.errors import UserError
 from radfusion.modelling.arms import ArmFit, ClassifierFit, LateFit
-from radfusion.modelling.scores import macro_auc
+from radfusion.modelling.scores import macro_auc, with_shares
 
-__all__ = ["LATE_RULES", "combine", "late_fusion"]
+__all__ = ["LATE_RULES", "LateRule", "combine", "fit_weights", "late_fusion"]
 
 Floats = NDArray[np.float64]
-LateRule = Callable[[Floats], Floats]
+Codes = NDArray[np.intp]
+Weights = Mapping[str, Any]
+#: A class to which a part gives no probability at all is all but excluded, not an error.
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class LateRule:
+    """A way to combine probabilities.
+
+    Attributes
+    ----------
+    combine : callable
+        (n, K) array, of any row sums, of a (parts, n, K) array and the weights.
+    fit : callable or None
+        Weights of a (parts, n, K) array of honest training probabilities and (n,) classes; None for rules without.
+    """
+
+    combine: Callable[[Floats, Weights], Floats]
+    fit: Callable[[Floats, Codes], Weights] | None = None
+
+
 LATE_RULES: Registry[LateRule] = Registry("late fusion rule")
 
 
-@LATE_RULES.register("mean")
-def mean_probability(stacked: Floats) -> Floats:
-    """Arithmetic mean over the first axis of a (models, n, K) array."""
-    return np.asarray(stacked.mean(axis=0))
+def _logs(stacked: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(stacked, _LEAST)))
 
 
-@LATE_RULES.register("geometric-mean")
-def geometric_mean_probability(stacked: Floats) -> Floats:
-    """Geometric mean over the first axis of a (models, n, K) array, not yet of sum 1."""
-    # A class to which one model gives no probability at all is all but excluded, not an error.
-    return np.asarray(np.exp(np.log(np.maximum(stacked, 1e-12)).mean(axis=0)))
+def _weighted_mean(stacked: Floats, weights: Weights) -> Floats:
+    return np.einsum("m,mnk->nk", np.asarray(weights["parts"]), stacked)
 
 
-def combine(stacked: Floats, rule: str) -> Floats:
-    """(n, K) probabilities, rows with sum 1, of a (models, n, K) array.
+def _fit_weighted(stacked: Floats, codes: Codes) -> Weights:
+    """Shares of the parts in the mixture that the labels are likeliest under.
+
+    The sum of the weights is added to the mean log loss: its least value over non-negative weights is then where they
+    sum to 1.
+    """
+    given = np.maximum(stacked[:, np.arange(len(codes)), codes], _LEAST)
+
+    def loss(shares: Floats) -> tuple[float, Floats]:
+        mixed = np.maximum(shares @ given, _LEAST)
+        return float(shares.sum() - np.log(mixed).mean()), 1.0 - (given / mixed).mean(axis=1)
+
+    shares = _least(loss, np.full(len(stacked), 1.0 / len(stacked)), n_signed=0)
+    return {"parts": (shares / shares.sum()).tolist()}
+
+
+def _stacked(stacked: Floats, weights: Weights) -> Floats:
+    scores = np.asarray(weights["classes"]) + np.einsum("m,mnk->nk", np.asarray(weights["parts"]), _logs(stacked))
+    return np.asarray(np.exp(scores - scores.max(axis=1, keepdims=True)))
+
+
+def _fit_stacking(stacked: Floats, codes: Codes) -> Weights:
+    """Multinomial logistic regression on log-probabilities: a non-negative weight per part, an intercept per class.
+
+    A normal prior of unit variance holds the weights near those of the geometric mean, which keeps them finite where
+    the classes are told apart without error.
+    """
+    logs, n_parts, own = _logs(stacked), len(stacked), np.arange(len(codes))
+    shares = np.bincount(codes, minlength=stacked.shape[2]) / len(codes)
+    member = codes[:, None] == np.arange(stacked.shape[2])
+
+    def loss(both: Floats) -> tuple[float, Floats]:
+        away = both[:n_parts] - 1.0 / n_parts
+        scores = both[n_parts:] + np.einsum("m,mnk->nk", both[:n_parts], logs)
+        scores -= scores.max(axis=1, keepdims=True)
+        total = np.exp(scores).sum(axis=1)
+        value = (np.log(total) - scores[own, codes]).mean() + away @ away / (2 * len(codes))
+        surplus = (np.exp(scores) / total[:, None] - member) / len(codes)
+        slope = np.einsum("mnk,nk->m", logs, surplus) + away / len(codes)
+        return float(value), np.concatenate([slope, surplus.sum(axis=0)])
+
+    start = np.concatenate([np.full(n_parts, 1.0 / n_parts), np.log(shares) - np.log(shares).mean()])
+    both = _least(loss, start, n_signed=len(shares))
+    return {"parts": both[:n_parts].tolist(), "classes": both[n_parts:].tolist()}
+
+
+def _least(loss: Callable[[Floats], tuple[float, Floats]], start: Floats, *, n_signed: int) -> Floats:
+    """Where a convex loss is least; all but the last numbers are held at 0 or above."""
+    from scipy.optimize import minimize
+
+    bounds = [(0.0, None)] * (len(start) - n_signed) + [(None, None)] * n_signed
+    options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-10}
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
+
+
+LATE_RULES.add("mean", LateRule(lambda stacked, _: stacked.mean(axis=0)))
+LATE_RULES.add("geometric-mean", LateRule(lambda stacked, _: np.exp(_logs(stacked).mean(axis=0))))
+LATE_RULES.add("maximum", LateRule(lambda stacked, _: stacked.max(axis=0)))
+LATE_RULES.add("weighted", LateRule(_weighted_mean, _fit_weighted))
+LATE_RULES.add("stacking", LateRule(_stacked, _fit_stacking))
+
+
+def combine(stacked: Floats, rule: str, weights: Weights | None = None) -> Floats:
+    """(n, K) probabilities, rows with sum 1, of a (parts, n, K) array.
+
+    Parameters
+    ----------
+    stacked : (parts, n, K) array
+        Probabilities of the same cases by every part.
+    rule : str
+        One of LATE_RULES.
+    weights : mapping, optional
+        As :func:`fit_weights` gave them; rules without weights need none.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such rule.
+    UserError
+        When the rule has weights and none are given.
+
+    Examples
+    --------
+    >>> both = np.array([[[0.2, 0.8]], [[0.6, 0.4]]])
+    >>> combine(both, "mean")
+    array([[0.4, 0.6]])
+    >>> combine(both, "weighted", {"parts": [0.75, 0.25]})
+    array([[0.3, 0.7]])
+    """
+    chosen = LATE_RULES[rule]
+    if chosen.fit is not None and not weights:
+        raise UserError(
+            f"the late fusion rule {rule!r} has weights, which are fitted on training cases; none are given"
+        )
+    combined = chosen.combine(stacked, weights or {})
+    return np.asarray(combined / combined.sum(axis=1, keepdims=True))
+
+
+def fit_weights(stacked: Floats, codes: Codes, rule: str) -> dict[str, Any]:
+    """Weights of a rule: the least log loss of the labels, no weight of a part below 0.
+
+    Out-of-fold scores are a little worse than chance where there is nothing to find, because what is left for training
+    leans away from what is left out. Weights of any sign would turn such scores around, and find an AUC above 0.5 in
+    noise; that is why none may be negative.
+
+    Parameters
+    ----------
+    stacked : (parts, n, K) array
+        Probabilities of training cases, by models that did not see them.
+    codes : (n,) array of int
+        Their classes, each with a case.
+    rule : str
+        One of LATE_RULES.
+
+    Returns
+    -------
+    dict
+        ``parts``: one number per part; of stacking also ``classes``: one intercept per class. Empty for rules without
+        weights.
 
     Raises
     ------
     UnknownNameError
         When there is no such rule.
 
+    References
+    ----------
+    1. Wolpert DH. Stacked generalization. Neural Netw 1992;5(2):241-259. doi:10.1016/S0893-6080(05)80023-1
+    2. Breiman L. Stacked regressions. Mach Learn 1996;24(1):49-64. doi:10.1007/BF00117832
+    3. van der Laan MJ, Polley EC, Hubbard AE. Super learner. Stat Appl Genet Mol Biol 2007;6(1):25.
+       doi:10.2202/1544-6115.1309
+
     Examples
     --------
-    >>> combine(np.array([[[0.2, 0.8]], [[0.6, 0.4]]]), "mean")
-    array([[0.4, 0.6]])
+    >>> useful, useless = np.array([[0.9, 0.1], [0.2, 0.8]]), np.full((2, 2), 0.5)
+    >>> fit_weights(np.stack([useful, useless]), np.array([0, 1]), "weighted")
+    {'parts': [1.0, 0.0]}
     """
-    combined = LATE_RULES[rule](stacked)
-    return np.asarray(combined / combined.sum(axis=1, keepdims=True))
+    fit = LATE_RULES[rule].fit
+    return {} if fit is None else dict(fit(stacked, codes))
 
 
-def late_fusion(name: str, first: ArmFit, second: ArmFit, *, rule: str = "mean") -> LateFit:
-    """Fuse two arms, classifier by classifier, for the cases that both have.
+def late_fusion(name: str, parts: Sequence[ArmFit], *, rule: str = "mean") -> LateFit:
+    """Fuse arms, classifier by classifier, for the cases that all have.
 
-    Nothing is fitted: the rule has no weights, and the out-of-fold probabilities of both arms come from models that saw
-    neither the case nor its patient.
+    Weights, where the rule has some, are fitted on training probabilities of models that saw neither the case nor its
+    patient. For the out-of-fold predictions they are fitted anew without every fold, on models that did not see it.
 
     Parameters
     ----------
     name : str
         Name of the fused arm.
-    first, second : ArmFit
-        Arms of the same study.
+    parts : sequence of ArmFit
+        Two arms of the same study or more.
     rule : str
-        ``mean`` or another of LATE_RULES.
+        One of LATE_RULES.
 
     Returns
     -------
@@ -75,37 +218,104 @@ def late_fusion(name: str, first: ArmFit, second: ArmFit, *, rule: str = "mean")
     UnknownNameError
         When there is no such rule.
     UserError
-        When the arms have no classifier, or no training case of some class, in common.
+        When the arms have no classifier, or no training case of some class, in common, or when the rule has weights
+        and the arms were fitted without the probabilities that these need.
     """
-    shared = [classifier for classifier in first.fits if classifier in second.fits]
+    names = [part.arm for part in parts]
+    shared = [one for one in parts[0].fits if all(one in part.fits for part in parts)]
     if not shared:
-        raise UserError(f"late fusion {name!r}: the arms {first.arm!r} and {second.arm!r} share no classifier")
-    fits = {
-        classifier: _fused(f"{name}/{classifier}", first.fits[classifier], second.fits[classifier], rule=rule)
-        for classifier in shared
-    }
-    return LateFit(name, (first.arm, second.arm), tuple(dict.fromkeys(first.sources + second.sources)), rule, fits)
+        raise UserError(f"late fusion {name!r}: the arms {', '.join(map(repr, names))} share no classifier")
+    fits = {one: _fused(f"{name}/{one}", [part.fits[one] for part in parts], rule=rule) for one in shared}
+    sources = dict.fromkeys(source for part in parts for source in part.sources)
+    return LateFit(name, tuple(names), tuple(sources), rule, fits)
 
 
-def _fused(model: str, first: ClassifierFit, second: ClassifierFit, *, rule: str) -> ClassifierFit:
-    out_of_fold = _combined(model, first.out_of_fold, second.out_of_fold, rule=rule)
-    codes = pd.Index(out_of_fold.classes).get_indexer(pd.Index(out_of_fold.labels))
-    absent = [name for code, name in enumerate(out_of_fold.classes) if code not in codes]
-    if absent:
-        raise UserError(f"late fusion {model!r}: no training case of class {absent[0]!r} is in both arms")
+def _fused(model: str, parts: Sequence[ClassifierFit], *, rule: str) -> ClassifierFit:
+    training = _Together.of(model, [part.out_of_fold for part in parts])
+    codes = training.codes
+    if LATE_RULES[rule].fit is None:
+        weights, fused = {}, combine(training.stacked, rule)
+    else:
+        if not all(part.inside for part in parts):
+            raise UserError(f"late fusion {model!r}: the rule {rule!r} needs arms that were fitted with inner folds")
+        weights = _Together.of(model, [part.inside[-1] for part in parts]).weights(rule)
+        fused = _fused_out_of_fold(training, parts, rule=rule)
+    everything = _Together.of(model, [part.predictions for part in parts])
     return ClassifierFit(
         model=model,
-        classifier=first.classifier,
+        classifier=parts[0].classifier,
         hyperparameters={},
         trials=(),
-        cv_macro_auc=macro_auc(codes, out_of_fold.probabilities),
-        out_of_fold=out_of_fold,
-        predictions=_combined(model, first.predictions, second.predictions, rule=rule),
+        cv_macro_auc=macro_auc(codes, fused),
+        out_of_fold=training.predictions(fused),
+        predictions=everything.predictions(combine(everything.stacked, rule, weights)),
+        weights=weights,
     )
 
 
-def _combined(model: str, first: Predictions, second: Predictions, *, rule: str) -> Predictions:
-    shared = first.frame.index[first.frame.index.isin(second.frame.index)]
-    rows, others = first.frame.loc[shared], second.frame.loc[shared]
-    stacked = np.stack([Predictions(part, first.classes, model).probabilities for part in (rows, others)])
-    return Predictions.from_arrays(rows, combine(stacked, rule), first.classes, model)
+@dataclass(frozen=True, eq=False)
+class _Together:
+    """Predictions of the same cases by every part, in the order of the first."""
+
+    model: str
+    rows: pd.DataFrame
+    classes: tuple[str, ...]
+    stacked: Floats
+
+    @classmethod
+    def of(cls, model: str, predictions: Sequence[Predictions]) -> _Together:
+        first = predictions[0]
+        shared = first.frame.index[np.all([first.frame.index.isin(each.frame.index) for each in predictions], axis=0)]
+        parts = [Predictions(each.frame.loc[shared], first.classes, model) for each in predictions]
+        return cls(model, parts[0].frame, first.classes, np.stack([part.probabilities for part in parts]))
+
+    @property
+    def codes(self) -> Codes:
+        """(n,) classes of the cases, each with a case."""
+        codes = pd.Index(self.classes).get_indexer(pd.Index(self.rows["label"]))
+        absent = [name for code, name in enumerate(self.classes) if code not in codes]
+        if absent:
+            raise UserError(f"late fusion {self.model!r}: no training case of class {absent[0]!r} is in all arms")
+        return np.asarray(codes, dtype=np.intp)
+
+    @property
+    def shares(self) -> Floats:
+        """(K,) share of each class."""
+        return np.bincount(self.codes, minlength=len(self.classes)) / len(self.rows)
+
+    def weights(self, rule: str) -> dict[str, Any]:
+        """Weights fitted on these cases, whatever their order."""
+        order = np.argsort(self.rows.index.to_numpy())
+        return fit_weights(self.stacked[:, order], self.codes[order], rule)
+
+    def predictions(self, fused: Floats) -> Predictions:
+        """Fused predictions of these cases."""
+        return Predictions.from_arrays(self.rows, fused, self.classes, self.model)
+
+
+def _fused_out_of_fold(training: _Together, parts: Sequence[ClassifierFit], *, rule: str) -> Floats:
+    """(n, K) probabilities of the training cases, with weights that were fitted without their fold.
+
+    The weights were fitted under the class shares outside the fold, so the cases are brought to these and back.
+    """
+    fused, shares = np.empty(training.stacked.shape[1:]), training.shares
+    for held, inside in _held_out(training.rows.index, parts):
+        outside = _Together.of(training.model, inside)
+        there = np.stack([with_shares(each, shares, outside.shares) for each in training.stacked[:, held]])
+        found = combine(there, rule, outside.weights(rule))
+        fused[held] = with_shares(found, outside.shares, shares)
+    # What is equal but for rounding, as where no part has weight, is to stay equal across folds: ties count half.
+    return fused.round(12)
+
+
+def _held_out(cases: pd.Index, parts: Sequence[ClassifierFit]) -> Iterator[tuple[NDArray[np.bool_], list[Predictions]]]:
+    """Cases that share a fold in every part, and what each part says inside the training cases without its fold."""
+    folds = np.stack([_folds(cases, part) for part in parts], axis=1)
+    for each in np.unique(folds, axis=0):
+        yield (folds == each).all(axis=1), [part.inside[fold] for part, fold in zip(parts, each, strict=True)]
+
+
+def _folds(cases: pd.Index, part: ClassifierFit) -> Codes:
+    """(n,) fold of each case: the one whose inner predictions lack it."""
+    lacking = [~cases.isin(inside.frame.index) for inside in part.inside[:-1]]
+    return np.asarray(np.argmax(lacking, axis=0), dtype=np.intp)

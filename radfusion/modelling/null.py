@@ -9,25 +9,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
+from radfusion.core.hashing import content_hash
 from radfusion.errors import UserError
 from radfusion.execution.work import Stage, Workers
-from radfusion.modelling.classifiers import CLASSIFIERS, fit_classifier, probabilities
-from radfusion.modelling.fitting import case_facts, training_rows
+from radfusion.modelling.chains import Chain
+from radfusion.modelling.fitting import UnstableIn, case_facts, training_rows
 from radfusion.modelling.folds import TrainingLabels, check_folds
-from radfusion.modelling.preparation import PreparationTask, completed, prepare
 from radfusion.modelling.rows import Rows
 from radfusion.modelling.scores import macro_auc, with_shares
 from radfusion.modelling.settings import ModellingSettings
-from radfusion.modelling.steps.base import Step
-from radfusion.modelling.steps.lasso import step_folds
 
-__all__ = ["NullTask", "null_auc", "shuffled_label_run", "shuffled_labels"]
+__all__ = ["NULL_CLASSIFIER", "NullTask", "data_hash", "null_auc", "shuffled_label_run", "shuffled_labels"]
 
-_CLASSIFIER = "logistic"
+#: The quickest classifier stands for all: what leaks, leaks in the steps before it or in the folds, which all share.
+NULL_CLASSIFIER = "logistic"
 #: Shuffles tried per repeat.
 _ATTEMPTS = 20
 
@@ -40,21 +38,24 @@ class NullTask:
     ----------
     rows : Rows
         The training cases.
+    data : str
+        Content hash of them.
     labels : TrainingLabels
         Shuffled.
-    n_folds : int
-        Outer folds.
-    steps : tuple of Step
+    folds : (n,) array of int
+        Fold of each case.
+    unstable : tuple of frozenset of str, or of None
+        Unstable features without each fold; None where that was not measured.
+    chain : Chain
         As in the study.
-    seed : int
-        Seed of folds and estimator.
     """
 
     rows: Rows
+    data: str
     labels: TrainingLabels
-    n_folds: int
-    steps: tuple[Step, ...]
-    seed: int
+    folds: NDArray[np.intp]
+    unstable: tuple[frozenset[str] | None, ...]
+    chain: Chain
 
 
 def shuffled_label_run(
@@ -64,11 +65,12 @@ def shuffled_label_run(
     *,
     seed: int,
     workers: Workers | None = None,
+    unstable: UnstableIn | None = None,
 ) -> tuple[float, ...]:
     """Macro AUCs of pooled out-of-fold predictions after shuffling the labels of the training patients.
 
-    Cleaning, selection and logistic regression are fitted inside every fold, as for a real arm. A mean away from 0.5
-    would mean that something leaks.
+    All steps of the study, what it does about unequal classes and logistic regression are fitted inside every fold, as
+    for a real arm. A mean away from 0.5 would mean that something leaks.
 
     Parameters
     ----------
@@ -82,6 +84,8 @@ def shuffled_label_run(
         Seed of the shuffling, the folds and the estimators.
     workers : Workers, optional
         Executor, cache and progress.
+    unstable : callable, optional
+        Unstable features, measured on the cases it is given.
 
     Returns
     -------
@@ -98,11 +102,19 @@ def shuffled_label_run(
     settings, workers = settings or ModellingSettings(), workers or Workers()
     rows = training_rows("shuffled labels", table, cohort)
     features = Rows.from_frame(table.frame.loc[rows.index], case_facts(cohort, rows))
-    labels, steps = TrainingLabels.from_rows(rows, cohort.classes), completed(settings.steps)
-    tasks = [
-        NullTask(features, shuffled, settings.folds, steps, seed) for shuffled in _shuffles(labels, settings, seed=seed)
-    ]
+    labels, chain = TrainingLabels.from_rows(rows, cohort.classes), Chain.of(settings, NULL_CLASSIFIER, seed=seed)
+    data, cases = data_hash(features), np.array(features.cases, dtype=object)
+    tasks = []
+    for shuffled in _shuffles(labels, settings, seed=seed):
+        folds = shuffled.folds(settings.folds, seed=seed)
+        known = tuple(unstable(list(cases[folds != fold])) if unstable else None for fold in range(settings.folds))
+        tasks.append(NullTask(features, data, shuffled, folds, known, chain))
     return tuple(_NULL.over(tasks, workers))
+
+
+def data_hash(rows: Rows) -> str:
+    """Content hash of rows: taken once, where many tasks share them."""
+    return content_hash(rows.values, rows.names, rows.facts.to_dict(orient="list"))
 
 
 def _shuffles(labels: TrainingLabels, settings: ModellingSettings, *, seed: int) -> list[TrainingLabels]:
@@ -113,7 +125,7 @@ def _shuffles(labels: TrainingLabels, settings: ModellingSettings, *, seed: int)
             break
         shuffled = shuffled_labels(labels, seed=[seed, attempt])
         try:
-            check_folds(shuffled, settings.folds, step_folds(settings.steps), seed=seed)
+            check_folds(shuffled, settings.fold_plan, seed=seed)
         except UserError:
             continue
         found.append(shuffled)
@@ -136,25 +148,19 @@ def shuffled_labels(labels: TrainingLabels, *, seed: int | list[int]) -> Trainin
 
 def null_auc(task: NullTask) -> float:
     """Macro AUC of the chain on the labels of the task."""
-    labels, folds = task.labels, task.labels.folds(task.n_folds, seed=task.seed)
+    labels = task.labels
     predicted = np.empty((len(labels.codes), len(labels.classes)))
-    chosen = CLASSIFIERS[_CLASSIFIER].defaults
-    for fold in range(task.n_folds):
-        within = folds != fold
-        part = labels.take(within)
-        chain = prepare(PreparationTask(task.rows, labels, within, task.steps, None, task.seed))
-        values = chain.of_rows(task.rows)
-        with threadpool_limits(1):
-            fitted = fit_classifier(_CLASSIFIER, values[within], part, hyperparameters=chosen, seed=task.seed)
-            found = probabilities(fitted, values[~within])
-        predicted[~within] = with_shares(found, part.shares, labels.shares)
+    for fold, unstable in enumerate(task.unstable):
+        within = task.folds != fold
+        found = task.chain.held_out(task.rows, labels, within, unstable=unstable)
+        predicted[~within] = with_shares(found, labels.take(within).shares, labels.shares)
     return macro_auc(labels.codes, predicted)
 
 
 def _key(task: NullTask) -> list[Any]:
-    who = [task.labels.codes, task.labels.patients, task.labels.classes, task.n_folds]
-    steps = [step.model_dump(mode="json") for step in task.steps]
-    return [task.rows.values, task.rows.names, task.rows.facts.to_dict(orient="list"), who, steps, task.seed]
+    who = [task.labels.codes, task.labels.patients, task.labels.classes, task.folds]
+    unstable = [None if each is None else sorted(each) for each in task.unstable]
+    return [task.data, who, unstable, task.chain.key]
 
 
 def _encode(auc: float) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ from threadpoolctl import threadpool_limits
 from radfusion.core.results import SelectionStep
 from radfusion.execution.work import Stage
 from radfusion.modelling.folds import TrainingLabels
-from radfusion.modelling.rows import Rows, require_columns
+from radfusion.modelling.rows import Rows, cases_hash, require_columns
 from radfusion.modelling.steps.base import FittedStep, Signature, Step, Training
 from radfusion.modelling.steps.missing import Missing
+from radfusion.modelling.steps.pca import PrincipalComponents
 from radfusion.modelling.steps.scale import Scale
 from radfusion.modelling.steps.stability import Stability
-from radfusion.modelling.transforms import TRANSFORMS, Affine, Transform
+from radfusion.modelling.transforms import TRANSFORMS, Affine, Impute, Keep, Transform, positions
 
 __all__ = ["PREPARATION", "Preparation", "PreparationTask", "completed", "packed", "prepare", "unpacked"]
 
@@ -49,6 +50,11 @@ class Preparation:
     signature: Signature | None = None
 
     @property
+    def fitted_on(self) -> frozenset[str]:
+        """:func:`cases_hash` of the cases that each step was fitted on."""
+        return frozenset(step.fitted_on for step in self.steps)
+
+    @property
     def inputs(self) -> tuple[str, ...]:
         """Features of the table that are needed, sorted."""
         wanted = set(self.names)
@@ -57,15 +63,27 @@ class Preparation:
         return tuple(sorted(wanted))
 
     @property
+    def asks(self) -> dict[str, tuple[str, ...]]:
+        """What must be told of every case beside its features: ``centre`` or covariates, with the known values."""
+        return {name: known for transform in self.transforms for name, known in transform.asks.items()}
+
+    @property
+    def score(self) -> Signature | None:
+        """The signature, unless a later step took some of its features out."""
+        whole = self.signature is not None and set(self.signature.names) <= set(self.names)
+        return self.signature if whole else None
+
+    @property
     def standard(self) -> tuple[Floats, Floats]:
-        """(k,) arrays: centre and scale of the features handed to the classifier; 0 and 1 where nothing scaled them."""
-        centre, scale = np.zeros(len(self.names)), np.ones(len(self.names))
-        last = next((each for each in reversed(self.transforms) if isinstance(each, Affine)), None)
-        if last is not None:
-            of = {name: place for place, name in enumerate(last.names)}
-            there = [column for column, name in enumerate(self.names) if name in of]
-            at = [of[self.names[column]] for column in there]
-            centre[there], scale[there] = last.centre[at], last.scale[at]
+        """(k,) arrays: means and scales of the signature, elsewhere of the last scaling; 0 and 1 where there is none.
+
+        They are of values of the feature table, filled in where missing; after PCA or ComBat of what came of these.
+        """
+        centre, scale = _standardised(self.names, self.transforms)
+        if self.score is not None:
+            at = positions(self.score.names, self.names)
+            here = at >= 0
+            centre[here], scale[here] = self.score.means[at[here]], self.score.scales[at[here]]
         return centre, scale
 
     def transform(self, frame: pd.DataFrame, facts: pd.DataFrame | None = None) -> Floats:
@@ -117,13 +135,20 @@ class PreparationTask:
 
 
 def completed(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps with those that no chain does without: missing values first, then stability, scaling last."""
+    """The steps with those that no chain does without: missing values first, then stability, scaling last.
+
+    Missing values are filled in before any other step needs them. Scaling is at the end unless the chain has it, after
+    the last step that makes features of its own.
+    """
     found = list(steps)
-    if not any(isinstance(step, Missing) and step.sources is None for step in found):
-        found.insert(0, Missing())
+    first = next((at for at, step in enumerate(found) if not step.takes_missing), len(found))
+    if not any(isinstance(step, Missing) and step.sources is None for step in found[:first]):
+        found.insert(first, Missing())
+        first += 1
     if not any(isinstance(step, Stability) for step in found):
-        found.insert(1, Stability())
-    if not any(isinstance(step, Scale) for step in found):
+        found.insert(first, Stability())
+    made = max((at for at, step in enumerate(found) if isinstance(step, PrincipalComponents)), default=0)
+    if not any(isinstance(step, Scale) for step in found[made:]):
         found.append(Scale())
     return tuple(found)
 
@@ -146,15 +171,41 @@ def prepare(task: PreparationTask) -> Preparation:
             fitted = step.fit(Training(concerned, labels, task.unstable, task.seed))
             after = fitted.transform.apply(concerned.select(fitted.transform.inputs))
             left = after if others is None else after.beside(others)
-            told.append(_told(step, fitted, sizes=(len(rows.names), len(left.names))))
-            rows, signature = left, fitted.signature or signature
+            told.append(_told(step, fitted, concerned, sizes=(len(rows.names), len(left.names))))
+            rows, signature = left, _of_table(fitted.signature, transforms) or signature
             transforms.append(fitted.transform)
     return Preparation(rows.names, _needed(transforms, rows.names), tuple(told), signature)
 
 
-def _told(step: Step, fitted: FittedStep, *, sizes: tuple[int, int]) -> SelectionStep:
+def _standardised(names: Sequence[str], transforms: Sequence[Transform]) -> tuple[Floats, Floats]:
+    """(k,) centre and scale that the transforms together take from, and divide, each feature by.
+
+    What is neither filling in nor scaling makes new values of its features: they start anew.
+    """
+    centre, scale = np.zeros(len(names)), np.ones(len(names))
+    for transform in transforms:
+        at = positions(transform.outputs, names)
+        here = at >= 0
+        if isinstance(transform, Affine):
+            centre[here] += scale[here] * transform.centre[at[here]]
+            scale[here] *= transform.scale[at[here]]
+        elif not isinstance(transform, Impute | Keep):
+            centre[here], scale[here] = 0.0, 1.0
+    return centre, scale
+
+
+def _of_table(signature: Signature | None, before: Sequence[Transform]) -> Signature | None:
+    """The signature with means and scales of the features as they were before any scaling."""
+    if signature is None:
+        return None
+    centre, scale = _standardised(signature.names, before)
+    return replace(signature, means=centre + scale * signature.means, scales=scale * signature.scales)
+
+
+def _told(step: Step, fitted: FittedStep, rows: Rows, *, sizes: tuple[int, int]) -> SelectionStep:
     settings = step.model_dump(mode="json", exclude={"step"}, exclude_none=True) | dict(fitted.told)
-    return SelectionStep(name=step.step, n_in=sizes[0], n_out=sizes[1], settings=settings)
+    seen = cases_hash(rows.cases)
+    return SelectionStep(name=step.step, n_in=sizes[0], n_out=sizes[1], settings=settings, fitted_on=seen)
 
 
 def _needed(transforms: Sequence[Transform], names: Sequence[str]) -> tuple[Transform, ...]:
@@ -181,6 +232,7 @@ def packed(prepared: Preparation) -> Packed:
     signature = prepared.signature
     if signature is not None:
         arrays |= {f"coefficients {name}": row for name, row in signature.coefficients.items()}
+        arrays |= {"signature means": signature.means, "signature scales": signature.scales}
         facts["signature"] = {
             "names": list(signature.names),
             "modelled": list(signature.coefficients),
@@ -214,6 +266,8 @@ def _signature(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> 
         deviance=tuple(facts["deviance"]),
         path=tuple(facts["path"]),
         frequency=dict(facts["frequency"]),
+        means=arrays["signature means"],
+        scales=arrays["signature scales"],
     )
 
 
@@ -223,7 +277,7 @@ def _key(task: PreparationTask) -> list[Any]:
     facts = rows.facts.to_dict(orient="list")
     unstable = None if task.unstable is None else sorted(task.unstable)
     steps = [step.model_dump(mode="json") for step in task.steps]
-    return [rows.values, rows.names, facts, who, steps, unstable, task.seed]
+    return [rows.cases, rows.values, rows.names, facts, who, steps, unstable, task.seed]
 
 
 PREPARATION: Stage[PreparationTask, Preparation] = Stage(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from radfusion.core.hashing import content_hash
 from radfusion.errors import FeatureError
 
-__all__ = ["Rows", "require_columns"]
+__all__ = ["Rows", "cases_hash", "require_columns"]
 
 Floats = NDArray[np.float64]
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +38,19 @@ class Rows:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, facts: pd.DataFrame | None = None) -> Rows:
-        """Rows of a feature frame; what is not finite is missing."""
+        """Rows of a feature frame; what is not finite, or too large to be squared (1e100), is missing."""
         names = tuple(sorted(map(str, frame.columns)))
         values = frame[list(names)].to_numpy(dtype=np.float64)
         known = pd.DataFrame(index=frame.index) if facts is None else facts
-        return cls(np.where(np.isfinite(values), values, np.nan), names, known)
+        return cls(np.where(np.abs(values) < _LARGEST, values, np.nan), names, known)
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """Case of each row."""
+        return tuple(map(str, self.facts.index))
 
     def take(self, rows: NDArray[np.bool_]) -> Rows:
         """Some of the cases."""
@@ -75,6 +82,17 @@ class Rows:
         order = sorted(range(len(names)), key=names.__getitem__)
         values = np.hstack([self.values, other.values])[:, order]
         return Rows(values, tuple(names[column] for column in order), self.facts)
+
+
+def cases_hash(cases: Iterable[str]) -> str:
+    """Content hash of cases, whatever their order: the name of what something was fitted on.
+
+    Examples
+    --------
+    >>> cases_hash(["b", "a"]) == cases_hash(["a", "b"])
+    True
+    """
+    return content_hash(sorted(cases))
 
 
 def require_columns(present: Sequence[str], names: Sequence[str]) -> None:

@@ -8,8 +8,11 @@ from pydantic import Field, field_validator
 
 from radfusion.core.settings import Settings
 from radfusion.modelling.balancing import BalanceSettings
-from radfusion.modelling.classifiers import CLASSIFIERS, DEFAULT_CLASSIFIERS
+from radfusion.modelling.choice import ChoiceSettings
+from radfusion.modelling.classifiers import CLASSIFIERS, DEFAULT_CLASSIFIERS, stated_hyperparameters
+from radfusion.modelling.folds import FoldPlan
 from radfusion.modelling.fusion import LATE_RULES
+from radfusion.modelling.named_arms import NamedArms
 from radfusion.modelling.steps import AnyStep
 from radfusion.modelling.steps.correlation import Correlation
 from radfusion.modelling.steps.lasso import Lasso
@@ -43,15 +46,45 @@ class ModellingSettings(Settings):
     fusion: tuple[Fusion, ...] = Field(
         ("early", "late"), description="early joins feature tables, late combines probabilities"
     )
-    late_rule: str = Field("mean", description="how late fusion combines probabilities")
+    late_rule: str = Field(
+        "mean",
+        description="how late fusion combines probabilities; a rule with weights fits them inside every fold",
+        json_schema_extra={"enum": list(LATE_RULES)},
+    )
+    arms: NamedArms = Field(
+        {}, description="further arms by name: a list of sources to join, or {late: [arms], rule: stacking}"
+    )
+    default_arms: bool = Field(
+        default=True,
+        description="fit every source alone, and radiomics fused with each deep source; "
+        "false: only the arms named under arms, and the arms that these fuse",
+    )
     folds: int = Field(5, ge=2, description="training folds, by patient, of the out-of-fold predictions")
     inner_folds: int = Field(5, ge=2, description="folds inside each, for tuning and for fitted late fusion")
+    choice: ChoiceSettings = Field(ChoiceSettings(), description="how the final model is chosen")
     null_runs: int = Field(20, ge=0, description="repeats of the chain with shuffled labels; 0 for none")
+    repeated_splits: int = Field(
+        20, ge=0, description="random splits on which the chain of the final model is repeated; 0 for none"
+    )
 
     @property
     def inner(self) -> bool:
         """Whether anything is fitted on probabilities inside training parts: a search, or late fusion with weights."""
-        return self.tuning.trials > 0
+        return self.tuning.trials > 0 or any(LATE_RULES[rule].fit is not None for rule in self.late_rules)
+
+    @property
+    def late_rules(self) -> tuple[str, ...]:
+        """Rules of late fusion that are in use."""
+        usual = [self.late_rule] if "late" in self.fusion and self.default_arms else []
+        named = [arm.rule or self.late_rule for arm in self.arms.values() if arm.late]
+        return tuple(dict.fromkeys(usual + named))
+
+    @property
+    def fold_plan(self) -> FoldPlan:
+        """How often training cases are dealt to folds, in all."""
+        numbers = {f"modelling.steps: {step.step}.folds": getattr(step, "folds", None) for step in self.steps}
+        steps = {key: number for key, number in numbers.items() if number is not None}
+        return FoldPlan(self.folds, self.inner_folds if self.inner else None, steps)
 
     @field_validator("classifiers")
     @classmethod
@@ -62,6 +95,14 @@ class ModellingSettings(Settings):
             if names.count(name) > 1:
                 raise ValueError(f"the classifier {name!r} is listed twice")
         return names
+
+    @field_validator("hyperparameters")
+    @classmethod
+    def _known_hyperparameters(cls, stated: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name in stated:
+            if name not in CLASSIFIERS:
+                raise ValueError(CLASSIFIERS.unknown(name))
+        return {name: stated_hyperparameters(name, values) for name, values in stated.items()}
 
     @field_validator("late_rule")
     @classmethod

@@ -38,6 +38,14 @@ class Transform(ABC):
     def outputs(self) -> tuple[str, ...]:
         """Features that come of it."""
 
+    @property
+    def asks(self) -> Mapping[str, tuple[str, ...]]:
+        """What :meth:`change` must be told of every case: ``centre`` or a covariate, with the values that it knows.
+
+        No values: any will do.
+        """
+        return {}
+
     @abstractmethod
     def change(self, values: Floats, facts: pd.DataFrame) -> Floats:
         """(n, outputs) array of an (n, inputs) array."""

@@ -1,89 +1,255 @@
-"""A finished study's model, applied to a new case."""
+"""A finished study's model, applied to new cases: from image and segmentation to probabilities and their reasons."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from radfusion.core.cohort import Cohort
+from radfusion.core.contract import Answer, CaseWarning, InputContract, SourceContract
 from radfusion.core.features import FeatureTable
-from radfusion.core.hashing import canonical_json
+from radfusion.core.results import Exclusion
 from radfusion.errors import FeatureError, RunError, UserError
-from radfusion.execution.progress import Progress
-from radfusion.extraction.extractors.base import Extractor
-from radfusion.extraction.tables import Extraction, extract_batch
+from radfusion.execution.cache import write_atomically
+from radfusion.execution.work import Workers
+from radfusion.extraction.clinical import clinical_values
+from radfusion.extraction.tables import extract
 from radfusion.imaging.loading import CaseFiles
-from radfusion.modelling.model import Model, load_model
-from radfusion.pipelines.fusion import available_extractors
-from radfusion.study import Study
+from radfusion.imaging.settings import ImagingSettings
+from radfusion.modelling.model import Model
+from radfusion.modelling.stored import load_model
+from radfusion.pipelines.answers import answers_of, as_rows
+from radfusion.pipelines.asked_sources import asked_extractor
+from radfusion.pipelines.case_notes import case_notes
+from radfusion.pipelines.new_cases import cohort_of_one, read_new_cases, unusable_cases
 
-__all__ = ["predict_case"]
-
-#: Parts of an extractor's identity that make other features; versions are not among them.
-DECISIVE = (
-    "settings", "parameter_file", "weights_sha256", "network", "graph", "layer", "pooling", "crop", "flips", "input",
-    "precision",
-)  # fmt: skip
+__all__ = ["Applied", "predict_case", "predict_table", "write_answers"]
 
 
-def predict_case(run: Path, image: Path, segmentation: Path) -> dict[str, Any]:
-    """Read a case, extract what the run's model needs and predict.
+@dataclass(frozen=True)
+class Applied:
+    """What a model says of the cases of a table.
+
+    Attributes
+    ----------
+    answers : tuple of Answer
+        In the order of the table.
+    exclusions : tuple of Exclusion
+        Cases that could not be predicted, with stage and reason.
+    """
+
+    answers: tuple[Answer, ...]
+    exclusions: tuple[Exclusion, ...]
+
+
+def predict_case(
+    run: str | Path,
+    image: str | Path,
+    segmentation: str | Path,
+    *,
+    label: int | str | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> Answer:
+    """Apply the model of a run to an image.
+
+    Parameters
+    ----------
+    run : path
+        Run directory, or a folder that :func:`save_model` wrote.
+    image, segmentation : path
+        Files of the case.
+    label : int or str, optional
+        Value or name of its structure in the segmentation.
+    facts : mapping of str to str, optional
+        ``centre`` and covariates, as a cohort table would hold them.
 
     Returns
     -------
-    dict
-        ``model``, ``probabilities`` per class and the ``predicted`` class.
+    Answer
 
     Raises
     ------
     RunError
-        When the folder holds no run.
+        When the folder holds no model, or one that was changed.
+    FeatureError
+        When a feature source of the model is not available here.
     UserError
-        When the case cannot be used.
+        When the case cannot be used, or the model asks for a centre or covariate that is not given.
+    """
+    model, folder = _model_of(Path(run))
+    cohort = cohort_of_one(model.contract, Path(image), Path(segmentation), label=label, facts=facts)
+    applied = _Application(model, folder, {}, Workers()).to(cohort)
+    for excluded in applied.exclusions:
+        raise UserError(f"{Path(image).name}: {excluded.stage}: {excluded.reason}")
+    return applied.answers[0]
+
+
+def predict_table(
+    run: str | Path, table: str | Path, *, features: Sequence[str | Path] = (), place: Workers | None = None
+) -> Applied:
+    """Apply the model of a run to every case of a cohort table.
+
+    Parameters
+    ----------
+    run : path
+        Run directory, or a folder that :func:`save_model` wrote.
+    table : path
+        Cohort table: columns as in the study; labels and sets are not needed.
+    features : sequence of path, optional
+        Feature tables (Parquet, CSV), as ``radfusion extract`` writes them; a source that they hold is not extracted.
+    place : Workers, optional
+        Who works, where it is remembered and who is told.
+
+    Returns
+    -------
+    Applied
+
+    Raises
+    ------
+    RunError
+        When the folder holds no model, or one that was changed.
+    CohortError
+        With every mistake of the table.
     FeatureError
         When a feature source of the model is not available here.
     """
-    resolved = run / "study.resolved.yaml"
-    if not resolved.is_file():
-        raise RunError(f"{run}: no study.resolved.yaml; give the folder of a finished run")
-    study, model = Study.from_yaml(resolved), load_model(run / "model")
-    extractors, missing = available_extractors(_portable(study), Progress(), offline=True)
-    _require_alike(extractors, model)
-    needed = [extractor for extractor in extractors if extractor.source in model.provenance]
-    absent = [source for source in missing if source.name in model.provenance]
-    if absent:
-        raise FeatureError("; ".join(f"{source.name}: {source.reason}" for source in absent))
-    files = CaseFiles("new case", str(image), str(segmentation))
-    row: dict[str, float] = {}
-    for extractor in needed:
-        prepared = extract_batch(Extraction(extractor, study.imaging, (files,)))
-        (result,) = extractor.complete(prepared, Progress())
-        if result.reason:
-            raise UserError(f"{image}: {result.stage}: {result.reason}")
-        row |= {f"{extractor.source}:{name}": value for name, value in result.features.items()}
-    predictions = model.predict(FeatureTable(pd.DataFrame([row], index=["new case"])))
-    probabilities = dict(zip(predictions.classes, predictions.probabilities[0].tolist(), strict=True))
-    return {"model": predictions.model, "probabilities": probabilities, "predicted": str(predictions.predicted[0])}
+    model, folder = _model_of(Path(run))
+    given = _given([Path(each) for each in features])
+    cohort = read_new_cases(model.contract, Path(table))
+    return _Application(model, folder, given, place or Workers()).to(cohort)
 
 
-def _portable(study: Study) -> Study:
-    """The study without weights files that lay beside its first file: they are looked for in the usual places."""
-    deep = tuple(
-        extractor if at_hand.file and at_hand.file.is_file() else extractor.model_copy(update={"file": None})
-        for extractor, at_hand in ((each, study.at_hand(each)) for each in study.features.deep)
-    )
-    return study.model_copy(update={"features": study.features.model_copy(update={"deep": deep})})
+def write_answers(applied: Applied, out: str | Path) -> tuple[Path, Path]:
+    """Write a table of answers, and everything that is known of each beside it.
+
+    Parameters
+    ----------
+    applied : Applied
+        Answers.
+    out : path
+        CSV file; the JSON lines lie beside it.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        Both files.
+    """
+    out = Path(out)
+    lines = out.with_suffix(".jsonl")
+    write_atomically(out, as_rows(applied.answers).to_csv(index=False, lineterminator="\n").encode())
+    text = "".join(answer.model_dump_json(by_alias=True) + "\n" for answer in applied.answers)
+    write_atomically(lines, text.encode())
+    return out, lines
 
 
-def _require_alike(extractors: list[Extractor], model: Model) -> None:
-    """Features of another network, layer or setting than the model was fitted on are refused."""
-    for extractor in extractors:
-        fitted, here = model.provenance.get(extractor.source, {}), extractor.identity()
-        differs = [
-            key for key in DECISIVE if key in fitted and canonical_json(fitted[key]) != canonical_json(here.get(key))
-        ]
-        if differs:
-            raise FeatureError(
-                f"{extractor.source}: {', '.join(differs)} differ from those that {model.name} was fitted with"
+def _model_of(run: Path) -> tuple[Model, Path]:
+    """The model and its folder."""
+    for folder in (run / "model", run):
+        if (folder / "model.json").is_file():
+            return load_model(folder), folder
+    raise RunError(f"{run}: holds no model; give the folder of a finished run, or its folder 'model'")
+
+
+def _given(files: Sequence[Path]) -> dict[str, FeatureTable]:
+    """Feature tables by source."""
+    found: dict[str, FeatureTable] = {}
+    for file in files:
+        table = (FeatureTable.from_parquet if file.suffix.lower() == ".parquet" else FeatureTable.from_csv)(file)
+        for source in table.sources:
+            if source in found:
+                raise FeatureError(f"{file.name}: another table holds the source {source!r}, too")
+            found[source] = table
+    return found
+
+
+@dataclass(frozen=True)
+class _Application:
+    """A model, where it lies, feature tables that are given by source, and who works."""
+
+    model: Model
+    folder: Path
+    given: Mapping[str, FeatureTable]
+    place: Workers
+
+    @property
+    def contract(self) -> InputContract:
+        return self.model.contract
+
+    @property
+    def imaging(self) -> ImagingSettings:
+        return ImagingSettings.model_validate(self.contract.imaging or {})
+
+    def to(self, cohort: Cohort) -> Applied:
+        """Answers to all cases of a cohort, and who gets none."""
+        excluded = {item.case: item for item in unusable_cases(self.contract, cohort)}
+        usable = cohort.without(list(excluded))
+        parts, notes = [], []
+        for source in self.contract.sources:
+            table, told = self._features(source, usable)
+            parts.append(table.frame)
+            notes += [CaseWarning(kind="computing", message=note) for note in told]
+            excluded |= {item.case: item for item in table.exclusions if item.case not in excluded}
+        usable = cohort.without([case for case in cohort.frame.index if case in excluded])
+        cases = usable.frame.index
+        frame = pd.concat([part.reindex(cases) for part in parts], axis=1)
+        looked = self._looked_at(usable)
+        told_of = {case: (*looked.get(case, ()), *notes) for case in map(str, cases)}
+        answers = tuple(answers_of(self.model, frame, usable, notes=told_of))
+        return Applied(answers, tuple(excluded[case] for case in cohort.frame.index if case in excluded))
+
+    def _features(self, source: SourceContract, cohort: Cohort) -> tuple[FeatureTable, tuple[str, ...]]:
+        """Features of one source, with what may change their last digits; cases without are excluded."""
+        if source.name in self.given:
+            return _of_table(source.name, self.given[source.name], cohort), ()
+        if source.kind == "clinical":
+            coding = source.identity["settings"]["covariates"]
+            asked = {name: coding[name] for name in coding if name in self.contract.covariates}
+            return FeatureTable(clinical_values(cohort.frame, asked)), ()
+        if source.extractor is None:
+            how = "give --features TABLE with those of the new cases"
+            raise FeatureError(f"the features of source {source.name!r} came as a table: {how}")
+        extractor, notes = asked_extractor(source, self.folder)
+        place = self.place
+        table = extract(
+            cohort,
+            extractor,
+            imaging=self.imaging,
+            executor=place.executor,
+            cache=place.cache,
+            progress=place.progress,
+        )
+        return table, notes
+
+    def _looked_at(self, cohort: Cohort) -> dict[str, tuple[CaseWarning, ...]]:
+        """Warnings of reading, where features come from images."""
+        sources = [each for each in self.contract.sources if each.extractor is not None and each.name not in self.given]
+        if not sources:
+            return {}
+        counts: Mapping[str, int] = sources[0].identity.get("spacing", {})
+        known, unknown = counts.get("known", 0) > 0, counts.get("unknown", 0) > 0
+        files = [
+            CaseFiles(
+                case,
+                str(cohort.image_path(case)),
+                str(cohort.segmentation_path(case)),
+                cohort.segmentation_label(case),
             )
+            for case in map(str, cohort.frame.index)
+        ]
+        spaced = None if known == unknown else known
+        return case_notes(files, self.imaging, spaced=spaced, executor=self.place.executor)
+
+
+def _of_table(source: str, table: FeatureTable, cohort: Cohort) -> FeatureTable:
+    columns = [name for name in table.frame.columns if str(name).startswith(f"{source}:")]
+    known = set(table.frame.index)
+    absent = [
+        Exclusion(case=case, stage=source, reason="the feature table has no row of the case")
+        for case in map(str, cohort.frame.index)
+        if case not in known
+    ]
+    there = [case for case in cohort.frame.index if case in known]
+    return FeatureTable(table.frame.loc[there, columns], {}, tuple(absent))

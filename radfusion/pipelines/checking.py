@@ -16,8 +16,10 @@ from radfusion.execution.cache import Cache, default_cache_folder
 from radfusion.execution.work import Workers
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.modelling.folds import TrainingLabels, check_folds
-from radfusion.modelling.steps.lasso import step_folds
+from radfusion.modelling.harmonisable import check_harmonisation
+from radfusion.modelling.steps.lasso import Lasso
 from radfusion.networks.weights import WEIGHTS
+from radfusion.pipelines.given import imported_tables
 from radfusion.pipelines.intake import Intake, intake
 from radfusion.pipelines.intake_tables import intake_page
 from radfusion.report.intake import write_intake
@@ -113,7 +115,8 @@ def check(study: Study, out: str | Path, place: Workers) -> CheckedIntake:
     if looked.cohort is None:
         raise looked.error()
     found = intake(study, looked.cohort, place)
-    found = replace(found, findings=(*check_cohort(looked.cohort), *found.findings))
+    exclusions = tuple({item.case: item for item in (*looked.absent, *found.exclusions)}.values())
+    found = replace(found, findings=(*check_cohort(looked.cohort), *found.findings), exclusions=exclusions)
     kept = looked.cohort.without([item.case for item in found.exclusions])
     general = [*map(str, looked.errors), *unusable_sets(kept, looked.cohort, len(found.exclusions))]
     general += [finding.message for finding in found.refused]
@@ -149,6 +152,7 @@ class _Looked:
     cohort: Cohort | None = None
     errors: list[UserError] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    absent: tuple[Exclusion, ...] = ()
 
     def error(self) -> UserError:
         """The only mistake as it is, several as one."""
@@ -168,9 +172,12 @@ def _look(study: Study, cache: Cache | None) -> _Looked:
         found.cohort = study.read_cohort()
     if found.cohort is not None:
         cohort = found.cohort
-        for rule in (_primary, _folds):
+        for rule in (_primary, _folds, _chain):
             with found.collected():
                 rule(study, cohort)
+        with found.collected():
+            tables = imported_tables(study, cohort).values()
+            found.absent = tuple(item for table in tables for item in table.exclusions)
         with found.collected():
             _disk(study, cohort, (cache or Cache(default_cache_folder())).folder)
     with found.collected():
@@ -194,8 +201,16 @@ def _primary(study: Study, cohort: Cohort) -> None:
 
 
 def _folds(study: Study, cohort: Cohort) -> None:
-    labels = TrainingLabels.from_rows(cohort.of_set("training").frame, cohort.classes)
-    check_folds(labels, study.modelling.folds, step_folds(study.modelling.steps), seed=study.seed)
+    labels = TrainingLabels.from_rows(cohort.of_set("training").frame.sort_index(), cohort.classes)
+    check_folds(labels, study.modelling.fold_plan, seed=study.seed)
+
+
+def _chain(study: Study, cohort: Cohort) -> None:
+    steps = study.modelling.steps
+    for step in steps:
+        if isinstance(step, Lasso):
+            step.require_classes(len(cohort.classes))
+    check_harmonisation(steps, cohort, study.modelling.fold_plan, seed=study.seed)
 
 
 def _radiomics(study: Study) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
@@ -16,7 +15,7 @@ from radfusion.execution.work import Workers
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.extraction.robustness import control_tables
 from radfusion.modelling.fitting import fit_arms
-from radfusion.modelling.fusion import late_fusion
+from radfusion.pipelines.fitted import FittedStudy, arm_tables, fused, plan_of
 from radfusion.pipelines.judging import Judgement, with_out_of_fold
 from radfusion.study import Study
 
@@ -28,34 +27,31 @@ LIKE = 0.9
 
 def run_controls(
     study: Study,
-    cohort: Cohort,
+    fitted: FittedStudy,
     extractors: Sequence[Extractor],
     *,
-    tables: Mapping[str, FeatureTable],
     judgement: Judgement,
     place: Workers,
 ) -> tuple[ControlResult, ...]:
     """Macro AUC of the final model's chain on every set under each negative control of the study.
 
     Cleaning, selection, tuning and fitting are repeated on the control images, with the same folds; the model and its
-    classifier are those that were chosen on the images.
+    classifier are those that were chosen on the images. Features that come of no image stay as they are.
 
     Parameters
     ----------
     study : Study
         Settings; controls under ``features.controls``.
-    cohort : Cohort
-        Cases that are used.
+    fitted : FittedStudy
+        Cases that are used, and their features; features that are unstable on the images stay dropped.
     extractors : sequence of Extractor
         One per source.
-    tables : mapping of str to FeatureTable
-        By source, the features that models were fitted on.
     judgement : Judgement
         Names the final model and what it reached.
     place : Workers
         Where work runs and is remembered.
     """
-    names, final = study.features.controls, judgement.final
+    names, final, cohort, tables = study.features.controls, judgement.final, fitted.cohort, fitted.tables
     made = {
         each.source: control_tables(cohort, each, names, seed=study.seed, imaging=study.imaging, workers=place)
         for each in extractors
@@ -63,11 +59,13 @@ def run_controls(
     }
     found: list[ControlResult] = []
     for name in names:
-        shown = {source: _as_fitted(made[source][name], tables[source]) for source in final.sources}
+        shown = {source: _as_fitted(made[source][name], tables[source]) for source in made}
+        unchanged = {source: tables[source] for source in final.sources if source not in made}
         gone = [case for case in cohort.frame.index if any(case not in each.frame.index for each in shown.values())]
         used = cohort.without(gone)
         images = _of_cases(judgement.predictions[final.model], used)
-        predictions = _refitted(study, used, shown, final=final, place=place)
+        now = replace(fitted, cohort=used, tables=shown | unchanged)
+        predictions = _refitted(study, now, final=final, place=place)
         like = _like_themselves(tables, shown, used)
         found += [
             ControlResult(
@@ -91,7 +89,7 @@ def _of_cases(predictions: Predictions, cohort: Cohort) -> Predictions:
 
 
 def _as_fitted(control: FeatureTable, table: FeatureTable) -> FeatureTable:
-    """The control's table with the features that models were fitted on."""
+    """The control's table with the columns of the images' table."""
     return replace(control, frame=control.frame.reindex(columns=table.frame.columns))
 
 
@@ -102,22 +100,14 @@ def _like_themselves(tables: Mapping[str, FeatureTable], shown: Mapping[str, Fea
     return sum(sum(rho >= LIKE for rho in rank_correlations(one.frame, other.frame)) for one, other in pairs)
 
 
-def _refitted(
-    study: Study, cohort: Cohort, tables: Mapping[str, FeatureTable], *, final: FittedModel, place: Workers
-) -> Predictions:
-    """Predictions of the final model's arm and classifier, fitted on other tables."""
+def _refitted(study: Study, now: FittedStudy, *, final: FittedModel, place: Workers) -> Predictions:
+    """Predictions of the final model's arm and classifier, fitted on the tables of now."""
     settings = study.modelling.model_copy(update={"classifiers": (final.classifier,)})
-    if final.parts:
-        names = [part.split("/")[0] for part in final.parts]
-        arms = {name: tables[source] for name, source in zip(names, final.sources, strict=True)}
-    else:
-        arms = {final.arm: reduce(FeatureTable.join, (tables[source] for source in final.sources))}
-    fitted = fit_arms(arms, cohort, settings, seed=study.seed, workers=place)
-    if final.parts:
-        fused = late_fusion(final.arm, *fitted.values(), rule=settings.late_rule)
-        fit = fused.fits[final.classifier]
-    else:
-        fit = fitted[final.arm].fits[final.classifier]
+    late = {name: each for name, each in plan_of(study, now.tables).late.items() if name == final.arm}
+    wanted = [part.split("/")[0] for part in final.parts] or [final.arm]
+    arms = {name: table for name, table in arm_tables(study, now.tables).items() if name in wanted}
+    fitted = fit_arms(arms, now.cohort, settings, seed=study.seed, workers=place, unstable=now.unstable)
+    fit = {**fitted, **fused(fitted, late)}[final.arm].fits[final.classifier]
     return with_out_of_fold(fit.out_of_fold, fit.predictions)
 
 

@@ -99,6 +99,8 @@ def extractions_of(
     if radiomics is not None:
         features = study.features.model_copy(update={"radiomics": radiomics})
         study = study.model_copy(update={"features": features})
+    if not study.features.needs_images:
+        raise FeatureError(f"{target.name}: all features of the study come from tables; there is nothing to extract")
     extractors, _ = available_extractors(study, progress or Progress(), offline=offline)
     return Extractions(study.read_cohort(), study.resolve(study.cohort.table), extractors, study.imaging)
 

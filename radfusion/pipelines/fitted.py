@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.results import Estimate, Exclusion, FeatureSource, Stability
 from radfusion.extraction.extractors.base import Extractor
+from radfusion.modelling.arm_plan import ArmPlan, LateArm, planned_arms
 from radfusion.modelling.arms import ArmFit, LateFit
+from radfusion.modelling.fitting import UnstableIn
+from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.model import Model, fit_model
-from radfusion.pipelines.stability import stable_tables
 from radfusion.study import Study
 
-__all__ = ["FittedStudy", "arm_of", "arm_tables", "refitted"]
+__all__ = ["FittedStudy", "arm_of", "arm_tables", "fused", "plan_of", "refitted"]
 
 Arm = ArmFit | LateFit
 
@@ -30,6 +33,7 @@ class FittedStudy:
     exclusions: tuple[Exclusion, ...]
     arms: Mapping[str, Arm]
     null: Estimate | None
+    unstable: UnstableIn | None = None
 
 
 def arm_of(extractor: Extractor) -> str:
@@ -37,13 +41,20 @@ def arm_of(extractor: Extractor) -> str:
     return "radiomics" if extractor.source == "radiomics" else f"deep-{extractor.source}"
 
 
-def arm_tables(tables: Mapping[str, FeatureTable], fusion: tuple[str, ...]) -> dict[str, FeatureTable]:
-    """Arms that are fitted: every source alone, and radiomics joined with each deep source (early fusion)."""
-    arms = {"radiomics" if name == "radiomics" else f"deep-{name}": table for name, table in tables.items()}
-    if "early" in fusion and "radiomics" in tables:
-        deep = [name for name in tables if name != "radiomics"]
-        arms |= {f"early-{name}": tables["radiomics"].join(tables[name]) for name in deep}
-    return arms
+def plan_of(study: Study, sources: Collection[str]) -> ArmPlan:
+    """Arms of a study for the sources that are there."""
+    return planned_arms({name: kind for name, kind in study.features.kinds.items() if name in sources}, study.modelling)
+
+
+def arm_tables(study: Study, tables: Mapping[str, FeatureTable]) -> dict[str, FeatureTable]:
+    """Features of the arms that are fitted, by arm, of the tables of the sources that are there."""
+    joined = plan_of(study, tables).joined
+    return {name: reduce(FeatureTable.join, (tables[source] for source in of)) for name, of in joined.items()}
+
+
+def fused(arms: Mapping[str, ArmFit], late: Mapping[str, LateArm]) -> dict[str, LateFit]:
+    """Late fusion of fitted arms, as planned."""
+    return {name: late_fusion(name, [arms[part] for part in each.parts], rule=each.rule) for name, each in late.items()}
 
 
 def refitted(study: Study, fitted: FittedStudy, arm: str, *, classifier: str) -> Model:
@@ -62,5 +73,5 @@ def refitted(study: Study, fitted: FittedStudy, arm: str, *, classifier: str) ->
     """
     found = fitted.arms[arm]
     assert isinstance(found, ArmFit)
-    tables = arm_tables(stable_tables(fitted.tables, fitted.stability), study.modelling.fusion)
+    tables = arm_tables(study, fitted.tables)
     return fit_model(found, classifier, table=tables[arm], cohort=fitted.cohort, seed=study.seed)

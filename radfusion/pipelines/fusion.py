@@ -14,7 +14,6 @@ from radfusion.core.results import (
     Exclusion,
     FeatureSource,
     Provenance,
-    Selection,
     StudyFacts,
     StudyResults,
 )
@@ -31,20 +30,24 @@ from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.tables import extract
 from radfusion.modelling.arms import ArmFit, LateFit
 from radfusion.modelling.fitting import fit_arms
-from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.model import Model, fuse_models
 from radfusion.modelling.null import shuffled_label_run
 from radfusion.networks.health import feature_health
 from radfusion.networks.weights import WEIGHTS, fetch_weights
 from radfusion.pipelines.checking import check_study, unusable_sets
+from radfusion.pipelines.contracts import with_contract
 from radfusion.pipelines.controls import run_controls
-from radfusion.pipelines.fitted import Arm, FittedStudy, arm_tables, refitted
+from radfusion.pipelines.fitted import Arm, FittedStudy, arm_tables, fused, plan_of, refitted
+from radfusion.pipelines.given import given_sources, given_tables, imported_findings
 from radfusion.pipelines.intake import Intake, intake
 from radfusion.pipelines.judging import Judgement, judge
+from radfusion.pipelines.ledger import register
 from radfusion.pipelines.outputs import RunFolder
 from radfusion.pipelines.pretraining import assess_pretraining, planned_pairs
+from radfusion.pipelines.proof import prove, with_rows
 from radfusion.pipelines.selftest import study_self_test
-from radfusion.pipelines.stability import assess_stability, stable_tables, with_stability_step
+from radfusion.pipelines.splits import study_splits
+from radfusion.pipelines.stability import assess_stability, second_readings, unstable_in
 from radfusion.study import Study
 
 __all__ = ["available_extractors", "extract_study", "looked_at", "run"]
@@ -94,16 +97,21 @@ def run(
         extractors, missing = available_extractors(study, place.progress, offline=offline)
         looked = looked_at(study, checked.cohort, place)
         fitted = _fit(study, looked, extractors, missing=missing, place=place)
+        prove(fitted.arms, fitted.cohort)
+        ledger = register(study, fitted.cohort, fitted.tables, place=place)
         judgement = judge(study, fitted.cohort, fitted.arms, pairs=planned_pairs(study, list(fitted.arms)))
         results = _results(study, checked.cohort, fitted, judgement=judgement, place=place)
         pretraining = assess_pretraining(study, fitted, extractors, judgement=judgement, place=place)
-        results = results.model_copy(update={"pretraining": pretraining})
-        stable = stable_tables(fitted.tables, fitted.stability)
-        controls = run_controls(study, fitted.cohort, extractors, tables=stable, judgement=judgement, place=place)
+        splits = study_splits(study, fitted, judgement, place=place)
+        told = {"pretraining": pretraining, "choice": judgement.choice, "ledger": ledger, "repeated_splits": splits}
+        results = with_rows(results.model_copy(update=told), fitted.arms, fitted.cohort)
+        controls = run_controls(study, fitted, extractors, judgement=judgement, place=place)
         results = results.model_copy(update={"controls": controls})
-        findings = (*check_cohort(fitted.cohort), *looked.findings)
+        findings = (*check_cohort(fitted.cohort), *looked.findings, *imported_findings(fitted.sources))
         results = results.model_copy(update={"audit": judgement.audit(results, findings)})
         model = _final_model(study, fitted, judgement)
+        kinds = {source.name: source.kind for source in fitted.sources}
+        model = with_contract(model, study, extractors, kinds=kinds, thresholds=judgement.thresholds)
         return folder.write(study, results, fitted.tables, judgement=judgement, model=model, progress=place.progress)
 
 
@@ -115,7 +123,8 @@ def looked_at(study: Study, cohort: Cohort, place: Workers) -> Intake:
     CohortError
         When no image is there, or films with equal pixels are in two sets.
     """
-    require_files(cohort)
+    if study.features.needs_images:
+        require_files(cohort)
     found = intake(study, cohort, place)
     if found.refused:
         allowed = "remove the repeated cases, or write cohort.duplicates: exclude"
@@ -147,7 +156,7 @@ def available_extractors(
         else:
             _say_if_unknown(extractor, progress)
             usable.append(extractor)
-    if not usable:
+    if not usable and study.features.needs_images and len(study.features.kinds) == len(missing):
         raise FeatureError("no feature source is left: " + "; ".join(str(source.reason) for source in missing))
     return usable, missing
 
@@ -191,6 +200,7 @@ def extract_study(
         )
         for extractor in extractors
     }
+    tables |= given_tables(study, cohort, place.progress)
     found = [*looked.exclusions, *(item for table in tables.values() for item in table.exclusions)]
     exclusions = tuple(dict.fromkeys(item for case in everyone.frame.index for item in found if item.case == case))
     excluded = {item.case for item in exclusions}
@@ -211,20 +221,23 @@ def _fit(
 ) -> FittedStudy:
     tables, exclusions = extract_study(study, looked, extractors, place=place)
     used = looked.cohort.without(sorted({item.case for item in exclusions}))
-    arms: dict[str, Arm] = {}
-    stability = assess_stability(study, used, extractors, place=place)
-    to_fit = arm_tables(stable_tables(tables, stability), study.modelling.fusion)
-    fitted = fit_arms(to_fit, used, study.modelling, seed=study.seed, workers=place)
-    arms |= fitted
-    if "late" in study.modelling.fusion and "radiomics" in fitted:
-        for name in (arm.removeprefix("deep-") for arm in fitted if arm.startswith("deep-")):
-            parts = fitted["radiomics"], fitted[f"deep-{name}"]
-            arms[f"late-{name}"] = late_fusion(f"late-{name}", *parts, rule=study.modelling.late_rule)
+    readings, level = second_readings(study, used, extractors, place=place), study.evaluation.level
+    stability = assess_stability(readings, study.features.stability, level=level)
+    unstable = unstable_in(readings, study.features.stability, level=level, progress=place.progress)
+    plan = plan_of(study, tables)
+    for name, lacking in plan.left_out.items():
+        place.progress.say(f"arm {name!r} is left out: {lacking!r} is not here")
+    to_fit = arm_tables(study, tables)
+    fitted = fit_arms(to_fit, used, study.modelling, seed=study.seed, workers=place, unstable=unstable)
+    arms: dict[str, Arm] = {**fitted, **fused(fitted, plan.late)}
     null_arm = _null_arm(study, to_fit)
-    null_aucs = shuffled_label_run(to_fit[null_arm], used, study.modelling, seed=study.seed, workers=place)
+    null_aucs = shuffled_label_run(
+        to_fit[null_arm], used, study.modelling, seed=study.seed, workers=place, unstable=unstable
+    )
     null = null_estimate(null_aucs, null_arm, level=study.evaluation.level)
     there = [_source(study, each, tables[each.source], cohort=used, place=place) for each in extractors]
-    return FittedStudy(used, tables, stability, (*there, *missing), exclusions, arms, null)
+    there += given_sources(study, tables, used)
+    return FittedStudy(used, tables, stability, (*there, *missing), exclusions, arms, null, unstable)
 
 
 def _null_arm(study: Study, arms: Mapping[str, FeatureTable]) -> str:
@@ -256,8 +269,9 @@ def _final_model(study: Study, fitted: FittedStudy, judgement: Judgement) -> Mod
     final = judgement.final
     arm = fitted.arms[final.arm]
     if isinstance(arm, LateFit):
-        parts = (refitted(study, fitted, part, classifier=final.classifier) for part in arm.parts)
-        return fuse_models(final.model, *parts, rule=arm.rule)
+        parts = [refitted(study, fitted, part, classifier=final.classifier) for part in arm.parts]
+        weights = arm.fits[final.classifier].weights
+        return fuse_models(final.model, parts, rule=arm.rule, weights=weights)
     return refitted(study, fitted, final.arm, classifier=final.classifier)
 
 
@@ -281,7 +295,7 @@ def _results(
         exclusions=fitted.exclusions,
         sources=fitted.sources,
         stability=fitted.stability,
-        selections=_selections(study, fitted),
+        selections=tuple(arm.selection for arm in fitted.arms.values() if isinstance(arm, ArmFit)),
         models=judgement.models,
         final_model=judgement.final.model,
         thresholds=judgement.thresholds,
@@ -293,34 +307,33 @@ def _results(
     )
 
 
-def _selections(study: Study, fitted: FittedStudy) -> tuple[Selection, ...]:
-    """Selections of the fitted arms; where stability was measured, it is their first step."""
-    selections = {name: arm.selection for name, arm in fitted.arms.items() if isinstance(arm, ArmFit)}
-    if not fitted.stability:
-        return tuple(selections.values())
-    before = arm_tables(fitted.tables, study.modelling.fusion)
-    settings = study.features.stability
-    return tuple(with_stability_step(each, before[name], settings) for name, each in selections.items())
-
-
 def _without_paths(study: Study) -> Study:
     """The study with bare file names: where files lie on a machine is nobody's business and changes no number."""
     deep = tuple(
         extractor.model_copy(update={"file": extractor.file and Path(extractor.file.name)})
         for extractor in study.features.deep
     )
+    imported = tuple(each.without_paths() for each in study.features.imported)
     cohort = study.cohort.model_copy(update={"table": Path(study.cohort.table.name)})
-    return study.model_copy(update={"cohort": cohort, "features": study.features.model_copy(update={"deep": deep})})
+    features = study.features.model_copy(update={"deep": deep, "imported": imported})
+    return study.model_copy(update={"cohort": cohort, "features": features})
 
 
 def _provenance(study: Study, cohort: Cohort, sources: tuple[FeatureSource, ...], *, cache: Cache | None) -> Provenance:
-    read = [cohort, *(cohort.read_by(reader) for reader in cohort.readers)]
-    files = [(each.image_path(case), each.segmentation_path(case)) for each in read for case in each.frame.index]
     return Provenance(
         packages=package_versions(),
         study_sha256=content_hash(_without_paths(study)),
         cohort_sha256=file_hash(study.resolve(study.cohort.table)),
-        images_sha256=content_hash(file_hashes(sorted({path for pair in files for path in pair}), cache)),
+        images_sha256=content_hash(file_hashes(_files(study, cohort), cache)),
         device=", ".join(sorted({str(source.settings.get("device", "cpu")) for source in sources})),
         **platform_facts(),
     )
+
+
+def _files(study: Study, cohort: Cohort) -> list[Path]:
+    """Images and segmentations that features came of; imported tables where no image was read."""
+    if not study.features.needs_images:
+        return sorted(study.resolve(path) for each in study.features.imported for path in each.paths.values())
+    read = [cohort, *(cohort.read_by(reader) for reader in cohort.readers)]
+    pairs = [(each.image_path(case), each.segmentation_path(case)) for each in read for case in each.frame.index]
+    return sorted({path for pair in pairs for path in pair})

@@ -21,6 +21,11 @@ from radfusion.study import Study
 __all__ = ["Intake", "intake"]
 
 _SECONDS = 600.0
+#: What the intake of a study says whose features all come from tables.
+NO_IMAGE = (
+    "No image was read: all features come from tables. Equal or similar films in two sets, and how images were "
+    "acquired, were not looked for."
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Intake:
 
 
 def intake(study: Study, cohort: Cohort, place: Workers) -> Intake:
-    """Read every case, look at it and compare it with its set.
+    """Read every case, look at it and compare it with its set; without a source of images there is nothing to read.
 
     Parameters
     ----------
@@ -65,6 +70,8 @@ def intake(study: Study, cohort: Cohort, place: Workers) -> Intake:
     place : Workers
         Who works, where it is remembered and who is told.
     """
+    if not study.features.needs_images:
+        return Intake(cohort, {}, (), (AuditFinding(code="RF03", verdict="not_applicable", message=NO_IMAGE),), {})
     facts: dict[str, CaseFacts] = {}
     faults: dict[str, Fault] = {}
     films = _films(cohort)

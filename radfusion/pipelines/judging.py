@@ -17,6 +17,7 @@ from radfusion.core.results import (
     Curve,
     Estimate,
     FittedModel,
+    ModelChoice,
     StudyResults,
     Threshold,
 )
@@ -27,12 +28,14 @@ from radfusion.evaluation import (
     compare_with_no_information,
     confusion,
     evaluate_set,
+    one_vs_rest_auc,
     roc_curves,
     training_thresholds,
 )
 from radfusion.evaluation.audit import audit_results
 from radfusion.evaluation.plan import planned_comparisons
-from radfusion.modelling.arms import ArmFit, LateFit
+from radfusion.modelling.arms import ArmFit, ClassifierFit, LateFit
+from radfusion.modelling.choice import Candidate, ChoiceSettings, choose
 from radfusion.modelling.classifiers import CLASSIFIERS
 from radfusion.study import Study
 
@@ -50,13 +53,16 @@ class Judgement:
     models : tuple of FittedModel
         Every arm with every classifier.
     final : FittedModel
-        The model with the highest macro AUC on training out-of-fold predictions.
+        The model that the study's rule chooses on training out-of-fold predictions.
+    choice : ModelChoice
+        How it was chosen.
     predictions : mapping of str to Predictions
         Per model: all cases of the validation sets, and the training cases out of fold.
     """
 
     models: tuple[FittedModel, ...]
     final: FittedModel
+    choice: ModelChoice
     predictions: Mapping[str, Predictions]
     thresholds: tuple[Threshold, ...]
     estimates: tuple[Estimate, ...]
@@ -87,7 +93,7 @@ def judge(
     pairs : sequence of two str, optional
         Arms to compare; by default those of :func:`planned_comparisons`.
     """
-    models = _models(arms)
+    models, choice = _models(study, arms)
     final = next(model for model in models if model.final)
     best = [model for model in models if model.best_of_arm]
     level = study.evaluation.level
@@ -107,10 +113,11 @@ def judge(
     ]
     tested = [one for one in cohort.sets if one != "training"]
     by_arm = {model.arm: predictions[model.model] for model in best}
-    planned = planned_comparisons(list(by_arm)) if pairs is None else pairs
+    planned = _planned(study, arms) if pairs is None else pairs
     return Judgement(
         models=models,
         final=final,
+        choice=choice,
         predictions=predictions,
         thresholds=thresholds,
         estimates=tuple(estimates),
@@ -124,27 +131,70 @@ def judge(
     )
 
 
-def _models(arms: Mapping[str, Arm]) -> tuple[FittedModel, ...]:
-    best = {name: max(arm.fits.values(), key=lambda fit: fit.cv_macro_auc) for name, arm in arms.items()}
-    final = max(best.values(), key=lambda fit: fit.cv_macro_auc)
-    return tuple(
-        FittedModel(
-            model=f"{name}/{classifier}",
-            arm=name,
-            classifier=classifier,
-            title=CLASSIFIERS[classifier].title,
-            fusion=_fusion(arm),
-            sources=arm.sources,
-            hyperparameters=dict(fit.hyperparameters),
-            trials=fit.trials,
-            cv_macro_auc=fit.cv_macro_auc,
-            best_of_arm=fit is best[name],
-            final=fit is final,
-            parts=tuple(f"{part}/{classifier}" for part in arm.parts) if isinstance(arm, LateFit) else (),
-        )
+def _planned(study: Study, arms: Mapping[str, Arm]) -> list[tuple[str, str]]:
+    late = {name: arm.parts for name, arm in arms.items() if isinstance(arm, LateFit)}
+    weights = [source for source, kind in study.features.kinds.items() if kind == "deep"]
+    return planned_comparisons({name: arm.sources for name, arm in arms.items()}, late=late, weights=weights)
+
+
+def _models(study: Study, arms: Mapping[str, Arm]) -> tuple[tuple[FittedModel, ...], ModelChoice]:
+    """All models, the one that stands for each arm, and the final one."""
+    settings, level = study.modelling.choice, study.evaluation.level
+    fits = {fit.model: fit for arm in arms.values() for fit in arm.fits.values()}
+
+    def standard_error(model: str) -> float | None:
+        found = fits[model].out_of_fold
+        patients = found.frame["patient"]
+        areas = one_vs_rest_auc(found.labels, found.probabilities, found.classes, level=level, patients=patients)
+        return areas[-1].se
+
+    candidates = {name: _candidates(study, name, arms) for name in arms}
+    choice = choose([each for own in candidates.values() for each in own], settings, standard_error)
+    # A model that is named stands for its arm; the other arms are then shown by their highest.
+    of_arm = ChoiceSettings() if settings.rule == "named" else settings
+    best = {name: choose(own, of_arm, standard_error).model for name, own in candidates.items()}
+    best |= {name: choice.model for name, own in candidates.items() if choice.model in {each.model for each in own}}
+    models = tuple(
+        _model(name, arm, fit, best=best[name], final=choice.model)
         for name, arm in arms.items()
-        for classifier, fit in arm.fits.items()
+        for fit in arm.fits.values()
     )
+    return models, choice
+
+
+def _candidates(study: Study, name: str, arms: Mapping[str, Arm]) -> list[Candidate]:
+    arm, order = arms[name], study.modelling.classifiers
+    parts = [arms[part] for part in arm.parts] if isinstance(arm, LateFit) else [arm]
+    size = sum(len(part.preparation.names) for part in parts if isinstance(part, ArmFit))
+    return [Candidate(fit.model, fit.cv_macro_auc, size, order.index(one)) for one, fit in arm.fits.items()]
+
+
+def _model(name: str, arm: Arm, fit: ClassifierFit, *, best: str, final: str) -> FittedModel:
+    return FittedModel(
+        model=fit.model,
+        arm=name,
+        classifier=fit.classifier,
+        title=CLASSIFIERS[fit.classifier].title,
+        fusion=_fusion(arm),
+        sources=arm.sources,
+        hyperparameters=dict(fit.hyperparameters),
+        trials=fit.trials,
+        space=_space(fit),
+        cv_macro_auc=fit.cv_macro_auc,
+        best_of_arm=fit.model == best,
+        final=fit.model == final,
+        parts=tuple(f"{part}/{fit.classifier}" for part in arm.parts) if isinstance(arm, LateFit) else (),
+        rule=arm.rule if isinstance(arm, LateFit) else None,
+        weights=dict(fit.weights),
+    )
+
+
+def _space(fit: ClassifierFit) -> dict[str, str]:
+    """What the search covered, of the hyperparameters that were not the same in all trials."""
+    tried = [trial.hyperparameters for trial in fit.trials]
+    space = CLASSIFIERS[fit.classifier].space if tried else {}
+    varied = [name for name in space if any(each[name] != tried[0][name] for each in tried)]
+    return {name: space[name].searched for name in varied}
 
 
 def _fusion(arm: Arm) -> Literal["none", "early", "late"]:

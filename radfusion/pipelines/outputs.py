@@ -18,7 +18,8 @@ from radfusion.core.results import OutputFile, StudyResults
 from radfusion.errors import RunError
 from radfusion.execution.cache import write_atomically
 from radfusion.execution.progress import Progress
-from radfusion.modelling.model import Model, save_model
+from radfusion.modelling.model import Model
+from radfusion.modelling.stored import save_model
 from radfusion.pipelines.judging import Judgement
 from radfusion.report.write import write_report
 from radfusion.study import Study

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from radfusion.core.cohort import Cohort
-from radfusion.core.features import FeatureTable
-from radfusion.core.results import Exclusion, FeatureStability, Selection, SelectionStep, Stability, StabilityPart
+from radfusion.core.results import Exclusion, FeatureStability, Stability, StabilityPart
 from radfusion.errors import EvaluationError, FeatureError
-from radfusion.evaluation.agreement.features import feature_stability
+from radfusion.evaluation.agreement.features import feature_stability, shared_ratings, stable_features
+from radfusion.execution.progress import Progress
 from radfusion.execution.work import Workers
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.extraction.robustness import Readings, StabilitySettings, perturbed_readings, reader_readings
+from radfusion.modelling.fitting import UnstableIn
 from radfusion.study import Study
 
-__all__ = ["assess_stability", "stable_tables", "with_stability_step"]
+__all__ = ["assess_stability", "compare_readings", "second_readings", "unstable_in"]
 
 Compare: TypeAlias = Callable[[Sequence[pd.DataFrame]], tuple[FeatureStability, ...]]
 #: Readers stand for readers in general: absolute agreement of one of them. Perturbed versions belong to their case
@@ -28,10 +30,10 @@ Compare: TypeAlias = Callable[[Sequence[pd.DataFrame]], tuple[FeatureStability, 
 FORMS = {"readers": "ICC(A,1)", "perturbations": "ICC(1,1)"}
 
 
-def assess_stability(
+def second_readings(
     study: Study, cohort: Cohort, extractors: Sequence[Extractor], *, place: Workers
-) -> tuple[Stability, ...]:
-    """Stability of every source, between readers and under perturbations; only training cases are measured.
+) -> tuple[Readings, ...]:
+    """Readings of every source, by readers and under perturbations; only training cases are measured.
 
     Parameters
     ----------
@@ -43,25 +45,114 @@ def assess_stability(
         One per source.
     place : Workers
         Where work runs and is remembered.
-
-    Raises
-    ------
-    FeatureError
-        When so many readings fail that nothing can be compared.
     """
     settings = study.features.stability
-    found: list[Stability] = []
+    found: list[Readings] = []
     by_readers = settings.readers == "auto" and len(cohort.readers) > 1
     for extractor in extractors:
         read = reader_readings(cohort, extractor, imaging=study.imaging, workers=place) if by_readers else None
         perturbed = perturbed_readings(
             cohort, extractor, settings, seed=study.seed, imaging=study.imaging, workers=place
         )
-        readings = [each for each in (read, perturbed) if each is not None]
-        found += [compare_readings(each, settings, level=study.evaluation.level) for each in readings]
+        found += [each for each in (read, perturbed) if each is not None]
     if by_readers and not any(each.kind == "readers" for each in found):
         place.progress.say("no two readers share two training cases, so readers are not compared")
     return tuple(found)
+
+
+def assess_stability(
+    readings: Iterable[Readings], settings: StabilitySettings, *, level: float = 0.95
+) -> tuple[Stability, ...]:
+    """Stability of the features of every source on all training cases that were read.
+
+    Raises
+    ------
+    FeatureError
+        When so many readings fail that nothing can be compared, or a source has no feature that is stable in all of
+        its assessments.
+    """
+    found = tuple(compare_readings(each, settings, level=level) for each in readings)
+    left: dict[str, set[str]] = {}
+    for each in found:
+        kept = {feature.feature for feature in each.features if feature.kept}
+        left[each.source] = left.get(each.source, kept) & kept
+        if not left[each.source]:
+            raise FeatureError(
+                f"features.stability: no feature of {each.source} reaches an {each.form} of {each.minimum:g} "
+                f"({each.use}, {each.kind}, {each.n_cases} cases); lower minimum_icc, or leave the source out"
+            )
+    return found
+
+
+def unstable_in(
+    readings: Sequence[Readings], settings: StabilitySettings, *, level: float = 0.95, progress: Progress | None = None
+) -> UnstableIn | None:
+    """Unstable features as a function of training cases: measured on the readings of these cases only.
+
+    Parameters
+    ----------
+    readings : sequence of Readings
+        Of :func:`second_readings`.
+    settings : StabilitySettings
+        What is enough.
+    level : float
+        Confidence level of the intervals.
+    progress : Progress, optional
+        Is told, once per source and kind of reading, when fewer than two of the cases have every reading, so that
+        these readings drop nothing.
+
+    Returns
+    -------
+    callable or None
+        From cases to the features that some reading does not agree on, or None where no reading can be compared.
+        Each set of cases is measured once. None where nothing was read.
+    """
+    if not readings:
+        return None
+    rated = [_Rated.of(each) for each in readings]
+    say = cache((progress or Progress()).say)
+
+    @cache
+    def measured(cases: frozenset[str]) -> frozenset[str] | None:
+        found = [each.unstable(cases, settings, level=level) for each in rated]
+        for each, names in zip(readings, found, strict=True):
+            if names is None:
+                say(
+                    f"stability of {each.source}, {each.kind}: in some folds fewer than 2 training cases have every "
+                    "reading; these readings drop nothing there"
+                )
+        known = [names for names in found if names is not None]
+        return frozenset().union(*known) if known else None
+
+    return lambda cases: measured(frozenset(cases))
+
+
+@dataclass(frozen=True, eq=False)
+class _Rated:
+    """Readings as one array; `partial` are features that not every reading has."""
+
+    form: str
+    features: NDArray[np.object_]
+    cases: tuple[str, ...]
+    ratings: NDArray[np.float64]
+    partial: frozenset[str]
+
+    @classmethod
+    def of(cls, readings: Readings) -> _Rated:
+        frames = [table.frame for table in readings.tables]
+        features, cases, ratings = shared_ratings(frames)
+        everything = {str(name) for frame in frames for name in frame.columns}
+        rest = frozenset(everything - set(features))
+        return cls(FORMS[readings.kind], np.array(features, dtype=object), cases, ratings, rest)
+
+    def unstable(self, cases: frozenset[str], settings: StabilitySettings, *, level: float) -> frozenset[str] | None:
+        within = np.array([case in cases for case in self.cases], dtype=bool)
+        if within.sum() < 2:
+            return None
+        kept = stable_features(
+            self.ratings[:, within], form=self.form, minimum=settings.minimum_icc, use=settings.use, level=level
+        )
+        return self.partial | frozenset(self.features[~kept])
 
 
 def compare_readings(readings: Readings, settings: StabilitySettings, *, level: float = 0.95) -> Stability:
@@ -117,43 +208,3 @@ def _faults(readings: Readings) -> tuple[Exclusion, ...]:
 
 def _of_reading(fault: Exclusion, name: str) -> Exclusion:
     return Exclusion(case=fault.case, stage=f"{name}, {fault.stage}", reason=fault.reason)
-
-
-def stable_tables(tables: Mapping[str, FeatureTable], stability: Iterable[Stability]) -> dict[str, FeatureTable]:
-    """Tables with the features that every assessment of their source kept; other tables as they are.
-
-    Raises
-    ------
-    FeatureError
-        When a source has no stable feature.
-    """
-    found = dict(tables)
-    for each in stability:
-        table, kept = found[each.source], {feature.feature for feature in each.features if feature.kept}
-        columns = [name for name in table.frame.columns if name in kept]
-        if not columns:
-            raise FeatureError(
-                f"features.stability: no feature of {each.source} reaches an {each.form} of {each.minimum:g} "
-                f"({each.use}, {each.kind}, {each.n_cases} cases); lower minimum_icc, or leave the source out"
-            )
-        found[each.source] = replace(table, frame=table.frame[columns])
-    return found
-
-
-def with_stability_step(selection: Selection, before: FeatureTable, settings: StabilitySettings) -> Selection:
-    """The selection of an arm with the loss of unstable features as its first step, if there was one.
-
-    Parameters
-    ----------
-    selection : Selection
-        Of an arm that was fitted on stable features.
-    before : FeatureTable
-        All features of the arm.
-    settings : StabilitySettings
-        Printed with the step.
-    """
-    n_in, n_out = before.frame.shape[1], selection.steps[0].n_in if selection.steps else before.frame.shape[1]
-    step = SelectionStep(
-        name="stability", n_in=n_in, n_out=n_out, settings={"minimum_icc": settings.minimum_icc, "use": settings.use}
-    )
-    return selection.model_copy(update={"steps": (step, *selection.steps)})

@@ -10,7 +10,7 @@ from radfusion.core.deep_features import is_control
 from radfusion.core.results import FeatureSource
 from radfusion.extraction.extractors.radiomics import Radiomics
 from radfusion.report.deep_sentences import TOLD_OF_PICTURES, shown_sentence
-from radfusion.report.wording import count, flat, join, percent, plain, sentence, significant
+from radfusion.report.wording import author, count, flat, join, percent, plain, sentence, significant
 
 __all__ = ["absent_sources", "feature_paragraphs", "source_sentences", "weights_hash"]
 
@@ -57,11 +57,27 @@ def absent_sources(sources: Sequence[FeatureSource], *, remedies: bool) -> list[
 
 def source_sentences(source: FeatureSource) -> list[str]:
     """Paragraphs of a Methods section on one source that is there."""
+    if source.imported:
+        return [_imported(source)]
     if source.kind == "radiomics":
         return [_radiomics(source)]
     if source.kind == "deep":
         return [_deep(source)]
     return [f"The source {source.name} ({source.kind}) gave {count(source.n_features, 'feature')} per case."]
+
+
+def _imported(source: FeatureSource) -> str:
+    told = source.settings
+    files = join([f"{each['name']} (SHA-256 {each['sha256'][:8]})" for each in told["imported"]])
+    kind = {"radiomics": "radiomic ", "deep": "deep "}.get(source.kind, "")
+    program = "" if told["format"] == "plain" else f", a table of {told['program']}"
+    left = sum(each["count"] for each in told["dropped_columns"].values())
+    tail = f"; {count(left, 'column')} of it {'was' if left == 1 else 'were'} not used" if left else ""
+    return (
+        f"{count(source.n_features, f'{kind}feature')} per case ({source.name}) were imported from {files}{program}"
+        f"{tail}. Extraction: {author(f'software, version and settings behind {source.name}')}. The table was searched for "
+        "scaling, principal components and repeated rows over more than its training cases, and none was found."
+    )
 
 
 def _radiomics(source: FeatureSource) -> str:

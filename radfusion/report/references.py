@@ -52,7 +52,8 @@ _YOUDEN = (
 
 def cited(results: StudyResults) -> tuple[tuple[str, str], ...]:
     """References as (text, DOI), only of what these results used; the DOI is empty where there is none."""
-    kinds = {each.kind for each in results.sources if each.available}
+    kinds = {each.kind for each in results.sources if each.available and not each.imported}
+    kinds |= {"radiomics" for each in results.sources if each.settings.get("format") in ("pyradiomics", "onekeyai")}
     steps = {step.name for each in results.selections for step in each.steps}
     groups = (
         (True, _ALWAYS),

@@ -5,13 +5,13 @@ A fact that only the authors know prints as ``[AUTHOR: ...]`` and is counted; it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from radfusion.core.results import Selection
 from radfusion.report.feature_sentences import feature_paragraphs
 from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, Index
+from radfusion.report.model_sentences import classifier_sentences
 from radfusion.report.stability_sentences import stability_sentences
+from radfusion.report.step_sentences import selection_paragraphs
 from radfusion.report.thresholds import threshold_rule
 from radfusion.report.wording import (
     ADJUSTMENTS,
@@ -24,10 +24,7 @@ from radfusion.report.wording import (
     estimate,
     join,
     p_value,
-    percent,
-    plain,
     proportion,
-    significant,
     spoken,
 )
 
@@ -53,16 +50,6 @@ AUTHOR_FACTS: dict[str, str] = {
     "data_sharing": "data sharing statement",
 }
 
-_STEPS = {
-    "stability": "removing unstable features",
-    "missing": "removing features with missing values",
-    "constant": "removing constant features",
-    "univariate": "a univariate test between classes",
-    "correlation": "removing one of each correlated pair",
-    "lasso": "LASSO",
-    "none": "no selection",
-}
-
 
 def statement(index: Index, key: str) -> str:
     """What the study file says, or the place that the author must fill."""
@@ -84,7 +71,7 @@ def methods(index: Index) -> list[tuple[str, list[str]]]:
         ("Participants and sets", _partition(index)),
         ("Imaging and segmentation", _imaging(index)),
         ("Feature extraction", feature_paragraphs(index.results.sources)),
-        ("Feature selection", _selection(index)),
+        ("Feature selection", selection_paragraphs(index.results.selections)),
         ("Fusion and models", _models(index)),
         ("Statistical analysis", _statistics(index)),
         ("Results in short", results_paragraph(index)),
@@ -147,41 +134,10 @@ def _imaging(index: Index) -> list[str]:
     ]
 
 
-def _selection(index: Index) -> list[str]:
-    selections = index.results.selections
-    if not selections:
-        return []
-    opening = (
-        "On the training set only, missing values were replaced by medians and features standardised. The same chain "
-        "was "
-        "repeated inside every cross-validation fold."
-    )
-    return [opening, *(_chain(each) for each in selections)]
-
-
-def _chain(each: Selection) -> str:
-    if not each.steps:
-        return f"{each.arm}: {count(len(each.signature), 'feature')} used."
-    steps = ", ".join(f"{step.n_out:,} after {_step(step.name, step.settings)}" for step in each.steps)
-    chosen = each.lambda_.get("chosen")
-    tail = "" if chosen is None else f" The chosen λ was {significant(chosen)}."
-    if each.signature:
-        ranked = sorted(item.fold_frequency for item in each.signature)
-        middle = percent(ranked[len(ranked) // 2], 0)
-        tail += f" The median selection frequency of the final features over folds was {middle}."
-    return f"{each.arm}: of {count(each.steps[0].n_in, 'feature')}, {steps} remained.{tail}"
-
-
-def _step(name: str, settings: Mapping[str, Any]) -> str:
-    words = _STEPS.get(name, name.replace("_", " "))
-    return f"{words} ({plain(settings)})" if settings else words
-
-
 def _models(index: Index) -> list[str]:
     results = index.results
     if not results.models:
         return []
-    names = list(dict.fromkeys(each.title or each.classifier for each in results.models))
     folds = results.study.settings.get("modelling", {}).get("folds")
     how = f"{folds}-fold patient-grouped cross-validation" if folds else "patient-grouped cross-validation"
     fusion = {each.fusion for each in results.models}
@@ -189,13 +145,16 @@ def _models(index: Index) -> list[str]:
     if "early" in fusion:
         texts.append("Early fusion joined the feature tables before selection.")
     if "late" in fusion:
-        rule = results.study.settings.get("modelling", {}).get("late_rule", "mean")
-        texts.append(f"Late fusion combined the class probabilities of two arms ({rule}).")
+        rules = list(dict.fromkeys(each.rule for each in results.models if each.rule))
+        fitted = (
+            ", its weights fitted on training probabilities of models that had not seen the case, anew in every fold"
+            if any(each.weights for each in results.models)
+            else ""
+        )
+        texts.append(f"Late fusion combined the class probabilities of arms ({join(rules)}){fitted}.")
+    texts.append(classifier_sentences(index))
     texts.append(
-        f"{count(len(names), 'classifier')} ({join(names)}) were tuned on the training "
-        f"set by {how}, maximising the out-of-fold {index.metric_name(MACRO_AUC)}; the final model, "
-        f"{results.final_model}, was chosen "
-        "by the highest of these."
+        f"The final model, {results.final_model}, was chosen by the out-of-fold {index.metric_name(MACRO_AUC)} of {how}."
     )
     return [" ".join(texts)]
 

@@ -27,6 +27,7 @@ from radfusion.extraction.perturbations import perturb
 from radfusion.extraction.tables import extract
 from radfusion.imaging.loading import read_scan
 from radfusion.imaging.settings import ImagingSettings
+from radfusion.modelling.arm_plan import planned_arms
 from radfusion.networks.graphs import draw_network
 from radfusion.networks.health import feature_health
 from radfusion.networks.trained import Contract, write_trained
@@ -438,7 +439,7 @@ features:
 def test_one_network_may_be_shown_a_case_in_two_ways():
     study = Study.from_text(TWO.replace("NAME", "random-box"))
     assert [each.source for each in study.features.deep] == ["random", "random-box"]
-    assert "early-random-box" in study.features.arms(("early",))
+    assert "early-random-box" in planned_arms(study.features.kinds, study.modelling).names
     again = Study.from_text(study.to_yaml())
     assert again.features.deep == study.features.deep
 

@@ -10,7 +10,10 @@ import pytest
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.modelling.fitting import fit_arms
+from radfusion.modelling.folds import TrainingLabels
+from radfusion.modelling.rows import Rows
 from radfusion.modelling.settings import ModellingSettings
+from radfusion.modelling.steps.base import Training
 
 #: The default steps with a short path and few folds.
 LASSO = {"step": "lasso", "n_lambdas": 12, "folds": 3}
@@ -64,3 +67,28 @@ def fitted(simulate, quick):
         return fit_arms({"arm": table}, cohort, quick(folds=2), seed=1)["arm"], table, cohort
 
     return fit
+
+
+def simulated_training(
+    *, values=None, names=None, codes=None, n=90, p=20, classes=2, informative=3, factors=0, copies=False, unstable=None
+):
+    """What a step is fitted on: random features of source a, or given values; with `copies`, one feature four times."""
+    rng = np.random.default_rng(7)
+    codes = rng.permutation(np.arange(n) % classes) if codes is None else codes
+    if values is None:
+        values = rng.normal(size=(n, p))
+        values[:, :informative] += 1.5 * rng.normal(size=(classes, informative))[codes]
+        if factors:
+            values = rng.normal(size=(n, factors)) @ rng.normal(size=(factors, p)) + 0.3 * values
+    if copies:
+        values = np.repeat(codes[:, None] + rng.normal(size=(n, 1)), 4, axis=1)
+    names = names or tuple(f"a:f{at:03d}" for at in range(values.shape[1]))
+    frame = pd.DataFrame(values, columns=names)
+    labels = TrainingLabels(codes, np.arange(len(codes)), tuple("klm")[: codes.max() + 1])
+    return Training(Rows.from_frame(frame), labels, unstable, 1)
+
+
+@pytest.fixture(scope="session")
+def training():
+    """Return the simulation of what a step is fitted on."""
+    return simulated_training

@@ -14,7 +14,7 @@ from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.results import StudyResults
 from radfusion.errors import StudyError
-from radfusion.modelling.model import load_model
+from radfusion.modelling.stored import load_model
 from radfusion.networks.similarity import debiased_cka
 from radfusion.pipelines.application import predict_case
 from radfusion.pipelines.centres import tell_centres_apart

@@ -11,11 +11,12 @@ from scipy import ndimage
 from radfusion.core.features import FeatureTable
 from radfusion.core.results import Exclusion, StudyResults
 from radfusion.errors import FeatureError
+from radfusion.execution.progress import Progress
 from radfusion.extraction.robustness import Readings, StabilitySettings
 from radfusion.imaging.loading import read_scan
 from radfusion.imaging.settings import ImagingSettings
 from radfusion.pipelines.fusion import run
-from radfusion.pipelines.stability import compare_readings, stable_tables
+from radfusion.pipelines.stability import assess_stability, compare_readings, unstable_in
 from radfusion.study import Study
 
 READ_TWICE = 18
@@ -72,24 +73,75 @@ def test_too_few_readings_are_refused_with_the_first_fault():
         compare_readings(readings(table(values()), lost), StabilitySettings())
 
 
-def test_a_feature_must_be_stable_in_every_assessment():
+def two_kinds():
+    """Readers do not agree on the second feature, perturbed images not on the third."""
     steady, noisy = values(shape=(40, 4)), values(9, (40, 4))
     by_reader, by_noise = steady.copy(), steady.copy()
     by_reader[:, 1], by_noise[:, 2] = noisy[:, 1], noisy[:, 2]
-    found = [
-        compare_readings(readings(table(steady), table(by_reader), kind="readers"), StabilitySettings()),
-        compare_readings(readings(table(steady), table(by_noise)), StabilitySettings()),
-    ]
-    other = table(noisy, name="imagenet")
-    kept = stable_tables({"radiomics": table(steady), "imagenet": other}, found)
-    assert list(kept["radiomics"].frame.columns) == ["radiomics:f0", "radiomics:f3"]
-    assert kept["imagenet"] is other
+    return [readings(table(steady), table(by_reader), kind="readers"), readings(table(steady), table(by_noise))]
+
+
+def test_a_feature_must_be_stable_in_every_assessment():
+    unstable = unstable_in(two_kinds(), StabilitySettings())
+    assert unstable([f"c{at}" for at in range(40)]) == {"radiomics:f1", "radiomics:f2"}
 
 
 def test_a_source_without_a_stable_feature_stops_the_study():
-    found = compare_readings(readings(table(values()), table(values(1))), StabilitySettings())
-    with pytest.raises(FeatureError, match=r"no feature of radiomics reaches an ICC\(1,1\) of 0.75"):
-        stable_tables({"radiomics": table(values())}, [found])
+    noise = readings(table(values()), table(values(1)))
+    with pytest.raises(FeatureError, match=r"no feature of radiomics reaches an ICC\(1,1\) of 0.75.*lower minimum_icc"):
+        assess_stability([noise], StabilitySettings())
+    steady, noisy = values(shape=(40, 2)), values(9, (40, 2))
+    first = readings(table(steady), table(np.column_stack([steady[:, 0], noisy[:, 1]])), kind="readers")
+    second = readings(table(steady), table(np.column_stack([noisy[:, 0], steady[:, 1]])))
+    assert len(assess_stability([first], StabilitySettings())) == 1
+    with pytest.raises(FeatureError, match="no feature of radiomics"):
+        assess_stability([first, second], StabilitySettings())
+
+
+@pytest.mark.parametrize("use", ["estimate", "lower"])
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_dropped_in_a_fold_is_measured_on_its_own_cases(use, seed):
+    rng = np.random.default_rng(seed)
+    first, settings = values(seed, (40, 30)), StabilitySettings(use=use)
+    first[rng.random(first.shape) < 0.03] = np.nan
+    spread = np.linspace(0.05, 1.5, 30)
+    both = [table(first), table(first + spread * values(seed + 50, (40, 30)))]
+    unstable = unstable_in([readings(*both)], settings)
+    for kept in (rng.permutation(40)[:12], np.arange(40), np.array([3, 30])):
+        cases = [f"c{at}" for at in kept]
+        alone = compare_readings(readings(*(each.restrict(sorted(cases)) for each in both)), settings)
+        expected = {feature.feature for feature in alone.features if not feature.kept}
+        assert unstable(cases) == unstable(cases[::-1]) == expected
+        assert len(kept) == 2 or 0 < len(expected) < 30
+
+
+def test_a_fold_with_fewer_than_two_read_cases_drops_nothing_and_says_so_once():
+    said = []
+    unstable = unstable_in(two_kinds(), StabilitySettings(), progress=Listener(said))
+    assert unstable(["c1", "someone else"]) is None
+    assert unstable(["c2"]) is None
+    assert [each.split(":")[0] for each in said] == [
+        "stability of radiomics, readers",
+        "stability of radiomics, perturbations",
+    ]
+    assert unstable_in([], StabilitySettings()) is None
+
+
+def test_readings_that_some_cases_lack_leave_the_decision_to_the_others():
+    by_reader, by_noise = two_kinds()
+    few = readings(*(each.restrict(["c0", "c1", "c2"]) for each in by_reader.tables), kind="readers")
+    unstable = unstable_in([few, by_noise], StabilitySettings())
+    assert unstable([f"c{at}" for at in range(2, 40)]) == {"radiomics:f2"}
+
+
+class Listener(Progress):
+    """Keeps what is said."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def say(self, message):
+        self.said.append(message)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +203,7 @@ def test_size_falls_when_a_reader_draws_wider_and_brightness_does_not(found):
     assert size.value < brightness.value - 0.2
 
 
-def test_dropped_features_are_in_no_signature_and_counted_as_first_step(found):
+def test_dropped_features_are_in_no_signature_and_counted_by_the_step(found):
     kept = {}
     for each in found.stability:
         names = {feature.feature for feature in each.features if feature.kept}
@@ -159,10 +211,10 @@ def test_dropped_features_are_in_no_signature_and_counted_as_first_step(found):
     assert all(kept.values())
     for selection in found.selections:
         sources = {"radiomics": ["radiomics"], "deep-random": ["random"]}.get(selection.arm, ["radiomics", "random"])
-        first, second = selection.steps[:2]
-        assert (first.name, second.n_in) == ("stability", first.n_out)
-        assert first.n_out == sum(len(kept[source]) for source in sources)
-        assert first.n_in == sum(each.n_features for each in found.sources if each.name in sources)
+        before, step = selection.steps[:2]
+        assert (before.name, step.name, step.settings) == ("missing", "stability", {"measured": True})
+        assert before.n_in == sum(each.n_features for each in found.sources if each.name in sources)
+        assert step.n_out <= sum(len(kept[source]) for source in sources) < step.n_in
         assert {item.feature for item in selection.signature} <= set().union(*kept.values())
 
 

@@ -131,8 +131,8 @@ def select(arm, frame, codes, classes, folds):
         fitted_on="training",
         n_cases=len(codes),
         steps=(
-            SelectionStep(name="missing", n_in=total + 5, n_out=total + 2, settings={"max_missing": 0.2}),
-            SelectionStep(name="constant", n_in=total + 2, n_out=total),
+            SelectionStep(name="missing", n_in=total + 5, n_out=total + 2, settings={"max_share": 0.2, "fill": "median", "filled": 7}),
+            SelectionStep(name="variance", n_in=total + 2, n_out=total),
             SelectionStep(name="lasso", n_in=total, n_out=len(kept), settings={"rule": "min", "folds": 5}),
         ),
         signature=signature,
@@ -205,6 +205,7 @@ def fitted_models(arms, classes):
                 best_of_arm=name == best[arm],
                 final=(arm, name) == (final, best[final]),
                 parts=(f"radiomics/{name}", f"deep-{source}/{name}") if fusion == "late" else (),
+                rule="mean" if fusion == "late" else None,
             )
             for name, score in found.items()
         ]

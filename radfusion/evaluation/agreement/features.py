@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from radfusion.core.results import Estimate, FeatureStability
 from radfusion.errors import EvaluationError
-from radfusion.evaluation.agreement.intraclass import Form, icc_of_features
+from radfusion.evaluation.agreement.intraclass import icc_limits, icc_of_features
 
-__all__ = ["feature_stability", "rank_correlations"]
+__all__ = ["feature_stability", "rank_correlations", "shared_ratings", "stable_features"]
 
 Floats = NDArray[np.float64]
 Use = Literal["estimate", "lower"]
+Single = Literal["ICC(1,1)", "ICC(2,1)", "ICC(3,1)"]
 #: The forms in the notation of McGraw and Wong.
-FORMS: dict[str, Form] = {"ICC(1,1)": "ICC(1,1)", "ICC(A,1)": "ICC(2,1)", "ICC(C,1)": "ICC(3,1)"}
+FORMS: dict[str, Single] = {"ICC(1,1)": "ICC(1,1)", "ICC(A,1)": "ICC(2,1)", "ICC(C,1)": "ICC(3,1)"}
 #: A range below this share of the largest absolute value is rounding, not variation.
 _ROUNDING = 1e-12
 _CONSTANT = "does not vary between cases or readings"
@@ -74,16 +75,56 @@ def feature_stability(
     """
     if form not in FORMS:
         raise EvaluationError(f"form is {form!r}; allowed are {', '.join(FORMS)}")
-    features, ratings = _ratings(frames)
+    features, _, ratings = shared_ratings(frames)
     found: list[Estimate] = [Estimate(metric=form, value=None)] * len(features)
+    for members, complete in _alike(ratings):
+        for at, each in zip(members, _estimated(complete, form, level), strict=True):
+            found[at] = each
+    return tuple(_verdict(name, each, minimum=minimum, use=use) for name, each in zip(features, found, strict=True))
+
+
+def stable_features(
+    ratings: Floats, *, form: str, minimum: float = 0.75, use: Use = "estimate", level: float = 0.95
+) -> NDArray[np.bool_]:
+    """Whether :func:`feature_stability` keeps each feature, without the numbers: for many sets of cases.
+
+    Parameters
+    ----------
+    ratings : (features, cases, readings) array
+        Of :func:`shared_ratings`, or some of its cases.
+    form, minimum, use, level
+        As there.
+
+    Returns
+    -------
+    (features,) array of bool
+
+    Examples
+    --------
+    >>> stable_features(np.array([[[1.0, 1.1], [2.0, 2.1], [3.0, 2.9]]]), form="ICC(A,1)")
+    array([ True])
+    """
+    kept = np.zeros(len(ratings), dtype=bool)
+    for members, complete in _alike(ratings):
+        if complete.shape[1] < 2:
+            continue
+        flat = _flat(complete)
+        value, low, _ = icc_limits(complete, form=FORMS[form], level=level)
+        limit = np.where(np.isnan(low) & ~(value < 1), value, low) if use == "lower" else value
+        kept[members] = flat | (limit >= minimum)
+    return kept
+
+
+def _alike(ratings: Floats) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+    """Features with the same complete cases, and their ratings on these: mostly all of them at once."""
     finite = np.isfinite(ratings).all(axis=2)
-    # Features with the same complete cases are computed together: mostly all of them at once.
+    if finite.all():
+        yield np.arange(len(ratings)), ratings
+        return
     patterns, membership = np.unique(finite, axis=0, return_inverse=True)
     for number, complete in enumerate(patterns):
         members = np.flatnonzero(membership.ravel() == number)
-        for at, each in zip(members, _estimated(ratings[members][:, complete], form, level), strict=True):
-            found[at] = each
-    return tuple(_verdict(name, each, minimum=minimum, use=use) for name, each in zip(features, found, strict=True))
+        yield members, ratings[members][:, complete]
 
 
 def rank_correlations(first: pd.DataFrame, second: pd.DataFrame) -> Floats:
@@ -114,8 +155,19 @@ def rank_correlations(first: pd.DataFrame, second: pd.DataFrame) -> Floats:
     return np.asarray(np.divide(products, norms, out=np.zeros_like(products), where=norms > 0))
 
 
-def _ratings(frames: Sequence[pd.DataFrame]) -> tuple[list[str], Floats]:
-    """Names of the shared features and (features, cases, readings) array."""
+def shared_ratings(frames: Sequence[pd.DataFrame]) -> tuple[tuple[str, ...], tuple[str, ...], Floats]:
+    """Features and cases that all tables have, in the order of the first, and (features, cases, readings) array.
+
+    Parameters
+    ----------
+    frames : sequence of pandas.DataFrame
+        One per reading, indexed by case, features in columns.
+
+    Raises
+    ------
+    EvaluationError
+        For fewer than two tables or two shared cases.
+    """
     if len(frames) < 2:
         raise EvaluationError(f"{len(frames)} readings; stability needs two or more")
     first, *others = frames
@@ -124,7 +176,12 @@ def _ratings(frames: Sequence[pd.DataFrame]) -> tuple[list[str], Floats]:
     if len(cases) < 2:
         raise EvaluationError(f"{len(cases)} cases have every reading; stability needs two or more")
     tables = [each.loc[cases, features].to_numpy(dtype=np.float64).T for each in frames]
-    return [str(name) for name in features], np.stack(tables, axis=2)
+    return tuple(map(str, features)), tuple(map(str, cases)), np.stack(tables, axis=2)
+
+
+def _flat(ratings: Floats) -> NDArray[np.bool_]:
+    """Whether each feature is constant everywhere, but for rounding."""
+    return np.asarray(np.ptp(ratings, axis=(1, 2)) <= _ROUNDING * np.abs(ratings).max(axis=(1, 2)))
 
 
 def _estimated(ratings: Floats, form: str, level: float) -> list[Estimate]:
@@ -133,7 +190,7 @@ def _estimated(ratings: Floats, form: str, level: float) -> list[Estimate]:
     if cases < 2:
         why = f"{cases} cases have a value in every reading; two are needed"
         return [Estimate(metric=form, value=None, n=cases, reason=why)] * count
-    flat = np.ptp(ratings, axis=(1, 2)) <= _ROUNDING * np.abs(ratings).max(axis=(1, 2))
+    flat = _flat(ratings)
     found = [Estimate(metric=form, value=None, n=cases, reason=_CONSTANT)] * count
     if not flat.all():
         varied = icc_of_features(ratings[~flat], form=FORMS[form], level=level)

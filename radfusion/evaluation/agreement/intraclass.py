@@ -31,7 +31,7 @@ from radfusion.core.results import Comparison, Estimate
 from radfusion.errors import EvaluationError
 from radfusion.evaluation._inputs import Floats, _floats, level_of
 
-__all__ = ["Form", "MeanSquares", "icc", "icc_of_features", "icc_test", "mean_squares"]
+__all__ = ["Form", "MeanSquares", "icc", "icc_limits", "icc_of_features", "icc_test", "mean_squares"]
 
 Form = Literal["ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)"]
 
@@ -126,10 +126,43 @@ def icc_of_features(ratings: ArrayLike, *, form: Form = "ICC(2,1)", level: float
     [0.994, -0.75]
     """
     squares = mean_squares(_rated(ratings, ("features", "subjects", "raters")))
-    quantiles = _quantiles(squares, form, level_of(level))
-    inverses = (np.ones_like(squares.error), *quantiles)
-    singles = np.stack([_single(squares, form, inverse) for inverse in inverses])
-    return list(_estimates(singles, squares, form, level=level))
+    return list(_estimates(_singles(squares, form, level), squares, form, level=level))
+
+
+def icc_limits(ratings: Floats, *, form: Literal["ICC(1,1)", "ICC(2,1)", "ICC(3,1)"], level: float = 0.95) -> Floats:
+    """Numbers of :func:`icc_of_features` alone, for ratings that are known to be complete; forms of a single rating.
+
+    Parameters
+    ----------
+    ratings : (F, n, k) array
+        Features by subjects by raters, finite, two or more subjects and raters.
+    form : str
+        Of a single rating.
+    level : float
+        Confidence level of the interval.
+
+    Returns
+    -------
+    (3, F) array
+        Value, lower and upper limit; NaN where one is not estimable.
+
+    Examples
+    --------
+    >>> icc_limits(np.array([[[1.0, 1.1], [2.0, 2.1], [3.0, 2.9]]]), form="ICC(2,1)").round(3)
+    array([[0.994],
+           [0.875],
+           [1.   ]])
+    """
+    found = _singles(mean_squares(ratings), form, level)
+    found = np.where(np.isnan(found[0]), np.nan, found)
+    found[1, np.isnan(found[2])] = np.nan
+    return found
+
+
+def _singles(squares: MeanSquares, form: Form, level: float) -> Floats:
+    """(3, F) ICC of a single rating, its lower and its upper limit."""
+    inverses = (np.ones_like(squares.error), *_quantiles(squares, form, level_of(level)))
+    return np.stack([_single(squares, form, inverse) for inverse in inverses])
 
 
 def icc_test(ratings: ArrayLike, *, form: Form = "ICC(2,1)", level: float = 0.95) -> Comparison:

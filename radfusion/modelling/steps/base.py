@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,19 +53,24 @@ class Signature:
     names : tuple of str
         The k features; none is allowed, the model then predicts the shares of the classes.
     coefficients : mapping of str to (k,) array
-        Per class (two classes: the second only), on the standardised scale.
+        Per class (two classes: the second only), of (x - mean) / scale.
     intercepts : mapping of str to float
-        Per class, in the same way.
+        Per class: the score of a class is intercept + sum of coefficient (x - mean) / scale.
     lambdas : mapping of str to float
         ``min``, ``1se`` and ``chosen``.
     deviance : tuple of dict
         Cross-validated deviance per lambda: ``lambda``, ``mean``, ``se``, ``n_nonzero``. The folds share the steps
         before, so the curve flatters; what the model is worth is measured with all steps repeated in every outer fold.
+        Empty where another measure chose lambda.
     path : tuple of dict
         Curves to plot, of the selected features and of the first 20 to enter: ``feature``, ``class``, ``selected``,
         ``lambda`` and ``coefficient`` (lists).
     frequency : mapping of str to float
         Share of bootstrap samples that select the feature; empty where none were drawn.
+    means, scales : (k,) arrays
+        Mean and 1/n standard deviation of the training cases. A step gives those of the features that it was given;
+        in a :class:`Preparation` x is the value of the feature table (filled in where missing) or, after PCA or ComBat,
+        the value that came of these.
     """
 
     names: tuple[str, ...]
@@ -75,6 +80,8 @@ class Signature:
     deviance: tuple[dict[str, float], ...]
     path: tuple[dict[str, Any], ...]
     frequency: Mapping[str, float] = field(default_factory=dict)
+    means: Floats = field(default_factory=lambda: np.empty(0))
+    scales: Floats = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +106,11 @@ class FittedStep:
 class Step(Settings, ABC):
     """One step: its settings are the entry of the study file, ``step`` is its name.
 
-    A new step is a module of this folder with a class that is registered in ``STEPS``.
+    A new step is a module of this folder with a class that is registered in ``STEPS``. One that can be fitted on
+    missing values says so with ``takes_missing``; the others are never shown any.
     """
+
+    takes_missing: ClassVar[bool] = False
 
     step: str
     sources: tuple[str, ...] | None = Field(

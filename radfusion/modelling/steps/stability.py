@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -18,6 +18,8 @@ class Stability(Step):
     Readings and the least correlation are those of ``features.stability``. Where nothing was measured, all stay. A
     chain that names no such step has it after the missing values.
     """
+
+    takes_missing: ClassVar[bool] = True
 
     step: Literal["stability"] = "stability"
 

@@ -41,6 +41,8 @@ def _weights(source: FeatureSource) -> tuple[str, str]:
     """SHA-256 and modalities that the weights were learned from, in words."""
     if source.kind != "deep":
         return "none used", "–"
+    if source.imported:
+        return "not known", "not known (imported)"
     if is_control(source):
         return weights_hash(source) or "random numbers", "nothing (untrained control)"
     return weights_hash(source) or "not recorded", _modalities(source.weights or {})

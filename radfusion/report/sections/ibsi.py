@@ -23,7 +23,7 @@ _WHAT = {
 
 def build(index: Index) -> list[Block]:
     """The committed comparison in one table; nothing for a study without radiomic features."""
-    if not any(source.kind == "radiomics" and source.available for source in index.results.sources):
+    if not any(each.kind == "radiomics" and each.available and not each.imported for each in index.results.sources):
         return []
     summary = summarise_ibsi(ibsi_table())
     plain = summary[summary["data"].isin(["dig. phantom", "config. A"])]

@@ -68,7 +68,8 @@ def _of_arm(model: str) -> str:
 def _arms(index: Index) -> Table:
     rows = []
     for each in index.best:
-        parts = f" of {join(each.parts)}" if each.parts else ""
+        parts = f" of {join(_weighted(each))}" if each.parts else ""
+        parts += f" by {each.rule}" if each.rule else ""
         fusion = _FUSION[each.fusion]
         pointer = f"/models/{index.results.models.index(each)}/cv_macro_auc"
         score = Cell(fixed(each.cv_macro_auc), pointer, numeric=True)
@@ -81,6 +82,14 @@ def _arms(index: Index) -> Table:
         columns=("Arm", "Sources", "Fusion", "Best classifier", "Out-of-fold AUC", "Choice"),
         rows=tuple(rows),
     )
+
+
+def _weighted(each: FittedModel) -> list[str]:
+    """Parts of late fusion, with their weights where the rule has some."""
+    weights = each.weights.get("parts")
+    if not weights:
+        return list(each.parts)
+    return [f"{part} (weight {fixed(weight)})" for part, weight in zip(each.parts, weights, strict=True)]
 
 
 def _scores(index: Index, classifiers: tuple[str, ...]) -> Table:
@@ -113,11 +122,11 @@ def _settings(index: Index) -> Table:
     models = index.results.models
     rows = tuple(
         (Cell(each.arm), Cell(each.classifier), Cell(plain(each.hyperparameters), f"/models/{at}/hyperparameters"),
-         Cell(f"{len(each.trials):,}", numeric=True))
+         Cell(f"{len(each.trials):,}" if each.trials else "–", numeric=True))
         for at, each in enumerate(models)
     )  # fmt: skip
     data = tuple(
-        (each.model, str(rank), plain(trial.hyperparameters), trial.score)
+        (each.model, str(rank), plain(trial.hyperparameters), trial.score, "given up" if trial.pruned else "")
         for each in models
         for rank, trial in enumerate(each.trials, start=1)
     )
@@ -126,10 +135,21 @@ def _settings(index: Index) -> Table:
         caption="Hyperparameters of every model.",
         columns=("Arm", "Classifier", "Hyperparameters", "Settings tried"),
         rows=rows,
-        notes=("Every setting that was tried, with its score, is in the CSV file.",),
-        data=Data(("model", "trial", "hyperparameters", "score"), data) if data else None,
+        notes=_searches(index),
+        data=Data(("model", "trial", "hyperparameters", "score", "pruned"), data) if data else None,
         group=True,
     )
+
+
+def _searches(index: Index) -> tuple[str, ...]:
+    """What was searched per classifier, or that nothing was."""
+    spaces = {each.classifier: each.space for each in index.results.models if each.space}
+    if not any(each.trials for each in index.results.models):
+        return ("No search: the settings are the defaults or those that the study file states.",)
+    searched = [f"{name} ({plain(space)})" for name, space in spaces.items()]
+    told = [f"Searched: {join(searched)}."] if searched else []
+    tried = "Every setting that was tried, with its score over the inner folds, is in the CSV file."
+    return (*told, tried, "The search was repeated without each fold for the out-of-fold predictions.")
 
 
 SECTIONS.add("models", Section("Models", 50, build))

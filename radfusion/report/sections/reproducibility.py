@@ -34,9 +34,17 @@ def _again(index: Index) -> str:
         "`study.resolved.yaml` of the run is the study file that was given, with every default spelled out. Its paths "
         "start where that file lay: put it there, beside the cohort folder, and run the commands below in that folder. "
         "This report is rendered from `results.json` alone. With the "
-        f"same cohort, images and package versions the study gives the same numbers (seed {index.results.study.seed}); "
+        f"same cohort, {_inputs(index)} and package versions the study gives the same numbers (seed "
+        f"{index.results.study.seed}); "
         "another processor or device can change the last digits."
     )
+
+
+def _inputs(index: Index) -> str:
+    """What features came of: images, or only tables."""
+    there = [each for each in index.results.sources if each.available]
+    of_images = [each for each in there if not each.imported and each.kind != "clinical"]
+    return "images" if of_images or not any(each.imported for each in there) else "imported tables"
 
 
 def _provenance(index: Index) -> Facts:
@@ -49,7 +57,7 @@ def _provenance(index: Index) -> Facts:
         ("Device", found.device, "device"),
         ("Study settings SHA-256", found.study_sha256, "study_sha256"),
         ("Cohort table SHA-256", found.cohort_sha256, "cohort_sha256"),
-        ("Images SHA-256", found.images_sha256, "images_sha256"),
+        (f"{_inputs(index).capitalize()} SHA-256", found.images_sha256, "images_sha256"),
     )
     rows = tuple((name, Cell(value or "not recorded", f"/provenance/{key}")) for name, value, key in pairs)
     return Facts((*rows, ("Seed", Cell(str(index.results.study.seed), "/study/seed"))))

@@ -9,6 +9,7 @@ from radfusion.report.blocks import Block, Cell, Data, Heading, Picture, Table, 
 from radfusion.report.drawings.lasso import Bars, Deviance, Path, draw_coefficients, draw_deviance, draw_paths
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS, Section
+from radfusion.report.step_sentences import named_steps
 from radfusion.report.wording import count, join, percent, plain, significant
 
 __all__ = ["build"]
@@ -39,8 +40,8 @@ def _opening(index: Index) -> str:
     sizes = [f"{each.arm} {len(each.signature):,}" for each in index.results.selections]
     sets = join(sorted({each.fitted_on for each in index.results.selections}))
     return (
-        f"Imputation, standardisation, filters and LASSO were fitted on the {sets} set only, and again inside every "
-        f"cross-validation fold. Features in the signatures: {', '.join(sizes)}."
+        f"Fitted on the {sets} set only, and anew without every cross-validation fold: "
+        f"{named_steps(index.results.selections) or 'no step'}. Features in the signatures: {', '.join(sizes)}."
     )
 
 
@@ -147,7 +148,7 @@ def _paths(index: Index) -> Picture | None:
 
 
 def _coefficients(index: Index, each: Selection) -> Picture | None:
-    classes = tuple(dict.fromkeys(name for item in each.signature for name in item.coefficients))
+    classes = _modelled(each)
     if not classes:
         return None
     ranked = sorted(each.signature, key=_size)
@@ -173,14 +174,17 @@ def _cut(each: Selection, done: str) -> str:
     """Sentence on a signature that is too long to be shown whole."""
     if len(each.signature) <= DRAWN:
         return ""
-    return (
-        f" Of {len(each.signature):,} features the {DRAWN} with the largest absolute coefficient are {done}; the CSV "
-        "file holds all."
-    )
+    which = f"the {DRAWN} with the largest absolute coefficient" if _modelled(each) else f"the first {DRAWN} by name"
+    return f" Of {len(each.signature):,} features {which} are {done}; the CSV file holds all."
+
+
+def _modelled(each: Selection) -> tuple[str, ...]:
+    """Classes that features have coefficients for; none where no step fitted a model."""
+    return tuple(dict.fromkeys(name for item in each.signature for name in item.coefficients))
 
 
 def _signature(index: Index, each: Selection, at: int) -> Table:
-    classes = tuple(dict.fromkeys(name for item in each.signature for name in item.coefficients))
+    classes = _modelled(each)
     data: list[tuple[Value, ...]] = []
     for item in each.signature:
         values = [item.coefficients.get(name, 0.0) for name in classes]
@@ -202,7 +206,7 @@ def _signature(index: Index, each: Selection, at: int) -> Table:
     columns = ("Feature", *(index.label(name) for name in classes), "Mean", "Scale", "Folds")
     return Table(
         name=f"signature_{_slug(each.arm)}",
-        caption=f"Signature of {each.arm}: LASSO coefficients per class.{_cut(each, 'printed')}",
+        caption=f"Signature of {each.arm}{': LASSO coefficients per class' if classes else ''}.{_cut(each, 'printed')}",
         columns=columns,
         rows=tuple(rows),
         notes=(_equation(index, each),),
@@ -213,9 +217,10 @@ def _signature(index: Index, each: Selection, at: int) -> Table:
 def _equation(index: Index, each: Selection) -> str:
     intercepts = ", ".join(f"{index.label(name)} {significant(value, 4)}" for name, value in each.intercepts.items())
     tail = f" Intercepts: {intercepts}." if intercepts else ""
+    score = "Score of a class = intercept + sum of coefficient × (feature − mean) / scale. " if _modelled(each) else ""
     return (
-        "Score of a class = intercept + sum of coefficient × (feature − mean) / scale. Mean and scale are those of the "
-        f"training set; Folds is the share of training folds that selected the feature.{tail}"
+        f"{score}Mean and scale are those of the training set; Folds is the share of training folds that selected the "
+        f"feature.{tail}"
     )
 
 
