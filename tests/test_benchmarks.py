@@ -58,3 +58,15 @@ def test_deep_features_are_timed_from_end_to_end(root, tmp_path):
     assert list(table.index) == ["bare", "films of 96 x 80"]
     assert (table["images_per_s"] > 0).all()
     assert (table["peak_mib"] < 2048).all()
+
+
+@pytest.mark.slow
+def test_the_modelling_stage_is_timed_beside_plain_scikit_learn(root, tmp_path):
+    few = ["--cases", "90", "--features", "70", "--arms", "1", "--trials", "2", "--classifiers", "logistic", "knn"]
+    command = [sys.executable, root / "benchmarks" / "modelling.py", *few, "--only", "serial", "plain"]
+    subprocess.run([*command, "--folder", tmp_path, "--out", tmp_path / "out.csv"], check=True, cwd=root)
+    table = pd.read_csv(tmp_path / "out.csv").set_index("what")
+    assert list(table.index) == ["serial", "plain"]
+    assert (table[["wall_s", "cpu_s"]] > 0).all(axis=None)
+    # The same folds, the same settings, nearly the same steps: scores are of one size.
+    assert abs(table["macro_auc"].diff().iloc[-1]) < 0.15

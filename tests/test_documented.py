@@ -49,6 +49,12 @@ def test_the_study_guide_names_every_section() -> None:
     assert [key for key in json_schema("study")["properties"] if f"`{key}" not in text and key != "kind"] == []
 
 
+def test_the_guide_to_trust_runs() -> None:
+    found = doctest.testfile(str(ROOT / "docs" / "trust.md"), module_relative=False)
+    assert found.attempted > 15
+    assert found.failed == 0
+
+
 def test_the_guide_to_statistics_runs() -> None:
     found = doctest.testfile(str(ROOT / "docs" / "statistics.md"), module_relative=False)
     assert found.attempted > 30

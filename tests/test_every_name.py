@@ -16,13 +16,16 @@ from radfusion.cohorts.simulate import SimulationSettings, simulate_cohort
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.results import StudyResults
+from radfusion.errors import FeatureError
 from radfusion.evaluation.audit import AUDIT_RULES
 from radfusion.execution.executors import executor_named
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.extractors.radiomics import Radiomics
+from radfusion.extraction.imported import Imported, imported_table
 from radfusion.extraction.robustness import StabilitySettings, control_tables, perturbed_readings
 from radfusion.imaging.loading import read_scan
 from radfusion.imaging.settings import ImagingSettings
+from radfusion.modelling.classifiers import DEFAULT_CLASSIFIERS
 from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.settings import ModellingSettings
@@ -37,6 +40,9 @@ from radfusion.pipelines.templates import template_folder, template_names
 from radfusion.report.index import Index
 from radfusion.report.sections import SECTIONS
 from radfusion.study import Study
+from tests.imported_tables import LEAKS, raw
+from tests.imported_tables import WRITERS as TABLE_WRITERS
+from tests.imported_tables import cohort_of as imported_cohort
 from tests.segmentation_files import REGION, WRITERS, write_slice
 
 
@@ -116,6 +122,10 @@ def run_backend(name: str, study: Path, run: Path) -> None:
 QUICK = Radiomics(image_types=("original",), feature_classes=("shape", "firstorder"))
 
 
+#: The steps of a short chain.
+SHORT = ["missing", "variance", "scale", {"step": "lasso", "folds": 3}]
+
+
 def run_perturbation(name: str, study: Path, run: Path) -> None:
     cohort = cohort_of(study)
     found = perturbed_readings(cohort, QUICK, StabilitySettings(perturbations=(name,), n_cases=4), seed=1)
@@ -140,14 +150,19 @@ def run_selector(name: str, study: Path, run: Path) -> None:
 
 def run_late_rule(name: str, study: Path, run: Path) -> None:
     settings = ModellingSettings.model_validate(
-        {"selection": {"folds": 3}, "classifiers": ["logistic"], "folds": 3, "late_rule": name}
+        {"steps": ["missing", "scale"], "classifiers": ["logistic"], "folds": 3, "inner_folds": 3, "late_rule": name}
     )
     arms = fit_arms(tables(run), cohort_of(study), settings, seed=1)
-    fused = late_fusion("late", arms["radiomics"], arms["random"], rule=name)
+    fused = late_fusion("late", [arms["radiomics"], arms["random"]], rule=name)
     np.testing.assert_allclose(fused.fits["logistic"].predictions.probabilities.sum(axis=1), 1.0)
 
 
 def run_classifier(name: str, study: Path, run: Path) -> None:
+    if name not in DEFAULT_CLASSIFIERS:
+        settings = ModellingSettings.model_validate({"steps": SHORT, "classifiers": [name], "folds": 3})
+        fits = fit_arms({"radiomics": tables(run)["radiomics"]}, cohort_of(study), settings, seed=1)
+        assert 0 <= fits["radiomics"].fits[name].cv_macro_auc <= 1
+        return
     results = StudyResults.read(run)
     models = {model.model for model in results.models if model.classifier == name}
     assert {model.split("/")[0] for model in models} == {model.arm for model in results.models}
@@ -178,6 +193,20 @@ def run_audit_rule(name: str, study: Path, run: Path) -> None:
     assert all(finding in results.audit for finding in findings)
 
 
+def run_table_format(name: str, study: Path, run: Path) -> None:
+    path = study.parent / f"{name}.csv"
+    TABLE_WRITERS[name](path, raw())
+    entry = Imported.model_validate({"file": path.name, "format": name})
+    assert imported_table(entry, path.parent, imported_cohort(list(raw().index))).frame.shape == (60, 12)
+
+
+def run_leak_test(name: str, study: Path, run: Path) -> None:
+    path = study.parent / "leaky.csv"
+    pd.DataFrame(LEAKS[name](raw().to_numpy()), index=raw().index).add_prefix("f").to_csv(path, index_label="case")
+    with pytest.raises(FeatureError, match="cannot be acknowledged away"):
+        imported_table(Imported(file=path), path.parent, imported_cohort(list(raw().index)))
+
+
 def run_section(name: str, study: Path, run: Path) -> None:
     benchmark = template_folder().parent / "reports" / "pretraining-benchmark"
     assert SECTIONS[name].build(Index(StudyResults.read(benchmark if name == "pretraining" else run)))
@@ -204,6 +233,8 @@ RUN: dict[str, Callable[[str, Path, Path], None]] = {
     "audit-rule": run_audit_rule,
     "section": run_section,
     "template": run_template,
+    "table-format": run_table_format,
+    "leak-test": run_leak_test,
 }
 NAMES = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry]
 NAMES += [("template", name) for name in template_names()]

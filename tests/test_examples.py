@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,17 @@ def test_scripts_run(script: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*/study.yaml")), ids=lambda path: path.parent.name)
 def test_study_files_are_valid(file: Path) -> None:
     assert Study.from_yaml(file).cohort.classes
+
+
+def test_the_imported_tables_are_simulated_and_ready(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "imported-tables", tmp_path / "study")
+    for command in (["simulate.py"], ["-m", "radfusion", "check", "study.yaml", "--cache", str(tmp_path / "cache")]):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", *command],
+            capture_output=True, text=True, check=False, cwd=tmp_path / "study",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert "external: 60 cases of 60 patients" in done.stdout
 
 
 def test_every_example_is_listed() -> None:

@@ -134,7 +134,12 @@ class Cohort:
 
     @classmethod
     def for_extraction(
-        cls, path: str | Path, *, columns: CohortColumns | None = None, sheet: str | None = None
+        cls,
+        path: str | Path,
+        *,
+        columns: CohortColumns | None = None,
+        sheet: str | None = None,
+        images: bool = True,
     ) -> Cohort:
         """Read a table for the extraction of features: it may lack identifiers, patients, labels and sets.
 
@@ -146,6 +151,8 @@ class Cohort:
             Which column holds what.
         sheet : str, optional
             Sheet of a workbook with several.
+        images : bool
+            Whether every case needs an image and a segmentation.
 
         Raises
         ------
@@ -154,7 +161,8 @@ class Cohort:
         """
         path = Path(path)
         table = read_table(path, sheet)
-        layout = find_layout(list(table.columns), columns or CohortColumns(), path=path, extraction=True)
+        asked = columns or CohortColumns()
+        layout = find_layout(list(table.columns), asked, path=path, extraction=True, images=images)
         frame = standardise(table, layout, {})
         mistakes = table_mistakes(frame, (), layout)
         if mistakes:

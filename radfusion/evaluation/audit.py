@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from radfusion.core.deep_features import collapsed, concerns, is_control, learned_from
 from radfusion.core.registry import Registry
-from radfusion.core.results import AuditFinding, FeatureSource, FittedModel, Selection, StudyResults
+from radfusion.core.results import AuditFinding, FeatureSource, FittedModel, ModelChoice, Selection, StudyResults
 
 __all__ = ["AUDIT_RULES", "audit_results"]
 
@@ -25,6 +25,8 @@ FEW_EVENTS, VERY_FEW_EVENTS = 10.0, 5.0
 FEW_REPEATS = 10
 #: Shuffled labels that are still predicted this well mean a leak.
 LEAK_AUC = 0.55
+#: Random splits below which a percentile says little, and percentiles beyond which the study's split was a rare one.
+FEW_SPLITS, RARE = 10, (5.0, 95.0)
 
 
 def audit_results(results: StudyResults) -> list[AuditFinding]:
@@ -53,8 +55,9 @@ def shuffled_labels(results: StudyResults) -> Iterator[AuditFinding]:
         return
     interval = "" if null.low is None else f"; {null.level:.0%} CI of the mean {null.low:.3f} to {null.high:.3f}"
     message = (
-        f"With {null.model}: cleaning, LASSO and logistic regression, repeated in every fold, reach an out-of-fold "
-        f"macro AUC of {null.value:.3f} ({null.n} repeats{interval}). Tuning and choice of model are left out."
+        f"With {null.model}: all steps of the study and logistic regression, repeated in every fold, reach an "
+        f"out-of-fold macro AUC of {null.value:.3f} ({null.n} repeats{interval}). Tuning and choice of model are left "
+        "out."
     )
     above = null.low is not None and null.low > 0.5
     verdict: Verdict = "fail" if null.value > LEAK_AUC else "warn" if above or null.n < FEW_REPEATS else "pass"
@@ -64,13 +67,43 @@ def shuffled_labels(results: StudyResults) -> Iterator[AuditFinding]:
 
 @AUDIT_RULES.register("fitted on training")
 def fitted_on_training(results: StudyResults) -> Iterator[AuditFinding]:
-    """RF02: every transformer is fitted on the training set."""
+    """RF02: every step and every classifier is fitted on training cases, none of which it predicts."""
+    rows = {item.name: item for item in results.fitted_rows}
+    if not rows:
+        message = "The results do not say which cases steps and models were fitted on."
+        yield AuditFinding(code="RF02", verdict="warn", message=message)
+        return
     n_training = next(item.n_cases for item in results.sets if item.name == "training")
-    wrong = [item.arm for item in results.selections if item.fitted_on != "training" or item.n_cases != n_training]
-    message = f"Imputation, scaling, filters and LASSO were fitted on the {n_training} training cases only."
+    hashes = {item.sha256 for item in rows.values()}
+    steps = [step for item in results.selections for step in item.steps if step.fitted_on]
+    named = {item.fitted_on for item in results.selections} | {name for m in results.models for name in m.fitted_on}
+    wrong = sorted(named - set(rows)) or [step.name for step in steps if step.fitted_on not in hashes]
+    wrong += [item.name for item in rows.values() if item.n_cases > n_training]
+    message = (
+        f"Steps and classifiers of {len(results.models)} models were fitted on {len(rows)} lists of cases, none of "
+        f"more than the {n_training} training cases (fitted_rows). The run held every list against what was predicted: "
+        "no case was predicted by a fit that knew it, or another case of its patient."
+    )
     if wrong:
-        message = f"Selection of {', '.join(wrong)} saw other cases than the training set."
-    yield AuditFinding(code="RF02", verdict="fail" if wrong else "pass", message=message)
+        message = f"What these were fitted on is not among the fitted rows of training cases: {', '.join(wrong)}."
+    evidence = {"lists": len(rows), "training": rows["training"].sha256 if "training" in rows else None}
+    yield AuditFinding(code="RF02", verdict="fail" if wrong else "pass", message=message, evidence=evidence)
+
+
+@AUDIT_RULES.register("balanced classes")
+def balanced_classes(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF05: models fitted on balanced classes give probabilities for balanced classes."""
+    settings = results.study.settings.get("modelling", {}).get("balance", {})
+    used = [f"{key}: {value}" for key, value in settings.items() if isinstance(value, str) and value != "none"]
+    if not used:
+        message = "Classes were neither weighted nor resampled."
+        yield AuditFinding(code="RF05", verdict="pass", message=message)
+        return
+    message = (
+        f"Classes were balanced in training parts ({', '.join(used)}). Balancing seldom raises an AUC and spoils "
+        "probabilities, so these were brought back to the class shares of the training cases; look at calibration."
+    )
+    yield AuditFinding(code="RF05", verdict="warn", message=message, evidence=dict(settings))
 
 
 @AUDIT_RULES.register("thresholds")
@@ -89,16 +122,72 @@ def thresholds(results: StudyResults) -> Iterator[AuditFinding]:
 @AUDIT_RULES.register("choice of model")
 def choice_of_model(results: StudyResults) -> Iterator[AuditFinding]:
     """RF07: models are chosen on training folds, and all candidates are reported on all sets."""
-    final = _final(results)
+    final, choice = _final(results), results.choice
     best = max(model.cv_macro_auc for model in results.models)
     judged = {(item.model, item.set) for item in results.estimates if item.metric in {"macro_auc", "auc"}}
     silent = [m.model for m in results.models if not {(m.model, one.name) for one in results.sets} <= judged]
+    highest = choice is None or choice.rule == "highest"
+    wrong = final.cv_macro_auc < best if highest else choice is not None and final.model not in choice.within
     message = (
         f"{len(results.models)} models were compared by macro AUC on training out-of-fold predictions; {final.model} "
-        f"was chosen there, {len(results.models) - len(silent)} candidates are reported on every set."
+        f"was chosen there ({_rule(choice)}), {len(results.models) - len(silent)} candidates are reported on every set."
     )
-    verdict: Verdict = "fail" if silent or final.cv_macro_auc < best else "pass"
-    yield AuditFinding(code="RF07", verdict=verdict, message=message, evidence={"final": final.model})
+    verdict: Verdict = "fail" if silent or wrong else "pass"
+    evidence = {"final": final.model, "rule": "highest" if choice is None else choice.rule}
+    yield AuditFinding(code="RF07", verdict=verdict, message=message, evidence=evidence)
+
+
+def _rule(choice: ModelChoice | None) -> str:
+    if choice is None or choice.rule == "highest":
+        return "the highest"
+    if choice.rule == "named":
+        return f"named in the study file; the highest was {choice.best}"
+    return (
+        f"fewest features, then simplest classifier, of {len(choice.within)} models within one standard error of the "
+        f"highest, {choice.best}"
+    )
+
+
+@AUDIT_RULES.register("test-set ledger")
+def scored_sets(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF07: a validation set that many configurations were scored on is no longer new to any of them."""
+    again = [item for item in results.ledger if item.earlier]
+    if not results.ledger:
+        message = "No validation set was registered in the ledger of the cohort."
+        yield AuditFinding(code="RF07", verdict="not_applicable", message=message)
+        return
+    message = "In the ledger of this cohort, no validation set was scored under an earlier configuration."
+    if again:
+        counts = ", ".join(f"{item.set} under {item.earlier}" for item in again)
+        message = (
+            f"Validation sets had been scored under earlier configurations: {counts}. What was changed after seeing "
+            "those scores fits the set a little, too; state the number, or confirm on a new set."
+        )
+    evidence = {item.set: item.ordinal for item in results.ledger}
+    yield AuditFinding(code="RF07", verdict="warn" if again else "pass", message=message, evidence=evidence)
+
+
+@AUDIT_RULES.register("repeated splits")
+def repeated_splits(results: StudyResults) -> Iterator[AuditFinding]:
+    """RF08: one random split of a small set may flatter or belittle a model."""
+    found = results.repeated_splits
+    if found is None or found.median is None:
+        reason = "was switched off" if found is None else f"could not be made: {found.reason}"
+        message = f"The repeated-split analysis {reason}, so it is not known how much the one split decides."
+        yield AuditFinding(code="RF08", verdict="warn", message=message)
+        return
+    message = (
+        f"On {len(found.values)} random splits of the {' and '.join(found.sets)} cases the chain of {found.model} "
+        f"reaches a median macro AUC of {found.median:.3f} (2.5th to 97.5th percentile {found.low:.3f} to "
+        f"{found.high:.3f})."
+    )
+    rare = found.percentile is not None and not RARE[0] <= found.percentile <= RARE[1]
+    if found.used is not None:
+        message += f" The split of this study gives {found.used:.3f}, at percentile {found.percentile:.0f}."
+    few = len(found.values) < FEW_SPLITS
+    message += f" Fewer than {FEW_SPLITS} splits say little." if few else ""
+    evidence = {"percentile": found.percentile, "splits": len(found.values), "failed": found.n_failed}
+    yield AuditFinding(code="RF08", verdict="warn" if rare or few else "pass", message=message, evidence=evidence)
 
 
 @AUDIT_RULES.register("calibration")

@@ -76,6 +76,7 @@ def welch_anova(values: Floats, codes: Codes) -> Floats:
 #: Tests of two classes, and of any number.
 OF_TWO: dict[str, Test] = {"student-t": anova, "welch": welch_anova, "mann-whitney": mann_whitney}
 OF_ANY: dict[str, Test] = {"kruskal": kruskal, "anova": anova, "welch-anova": welch_anova}
+TESTS: dict[str, Test] = OF_ANY | OF_TWO
 
 
 def adjusted(p: Floats, how: str) -> Floats:

@@ -126,7 +126,8 @@ def _usual(kinds: Mapping[str, str], settings: ModellingSettings) -> ArmPlan:
     """Every source alone, and radiomics fused with each deep source."""
     deep = [source for source, kind in kinds.items() if kind == "deep"]
     alone = {f"deep-{source}" if source in deep else source: (source,) for source in kinds}
-    fused = deep if "radiomics" in kinds else []
-    early = {f"early-{source}": ("radiomics", source) for source in fused if "early" in settings.fusion}
-    parts = {f"late-{source}": ("radiomics", f"deep-{source}") for source in fused if "late" in settings.fusion}
+    radiomics = next((source for source, kind in kinds.items() if kind == "radiomics"), "")
+    fused = deep if radiomics else []
+    early = {f"early-{source}": (radiomics, source) for source in fused if "early" in settings.fusion}
+    parts = {f"late-{source}": (radiomics, f"deep-{source}") for source in fused if "late" in settings.fusion}
     return ArmPlan({**alone, **early}, {name: LateArm(of, settings.late_rule) for name, of in parts.items()})

@@ -28,7 +28,7 @@ __all__ = ["FeatureClassifier"]
 Floats = NDArray[np.float64]
 
 
-class FeatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] - scikit-learn has no types
+class FeatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Cleaning, selection and classifier as one estimator, for use with scikit-learn's own tools.
 
     Everything is fitted in ``fit``, on the rows that it is given: inside `cross_val_predict` or `GridSearchCV` nothing
@@ -175,11 +175,11 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] -
         stated = {"steps": self.steps, "tuning": self.tuning, "balance": self.balance}
         own = {self.classifier: dict(self.hyperparameters or {})}
         given = {name: value for name, value in stated.items() if value is not None}
-        return ModellingSettings(classifiers=(self.classifier,), hyperparameters=own, **given)
+        return ModellingSettings.model_validate({"classifiers": (self.classifier,), "hyperparameters": own, **given})
 
     def _training(self, X: Any, y: ArrayLike, groups: ArrayLike | None) -> tuple[pd.DataFrame, TrainingLabels]:
         """Rows in an order of their own where the index names them, as in a study, with their labels."""
-        index = getattr(X, "index", None)
+        index = X.index if isinstance(X, pd.DataFrame) else pd.RangeIndex(0)
         values, classes = validate_data(self, X, y, dtype=np.float64, ensure_all_finite=False)
         check_classification_targets(classes)
         self.classes_, codes = np.unique(classes, return_inverse=True)
@@ -187,7 +187,7 @@ class FeatureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] -
             raise ValueError(f"all {len(codes)} cases are of 1 class, {self.classes_[0]!s}: at least 2 are needed")
         patients = np.arange(len(codes)) if groups is None else np.asarray(groups)
         check_consistent_length(values, patients)
-        named = isinstance(index, pd.Index) and index.is_unique and index.inferred_type == "string"
+        named = index.is_unique and index.inferred_type == "string"
         order = index.argsort() if named else np.arange(len(codes))
         numbers = np.asarray(pd.factorize(patients[order])[0], dtype=np.intp)
         labels = TrainingLabels(codes[order].astype(np.intp), numbers, tuple(map(str, self.classes_)))

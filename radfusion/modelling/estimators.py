@@ -108,7 +108,8 @@ def _read_skops(file: Path, classifier: str) -> Any:
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ImportError) as error:
         raise RunError(f"{file}: not a readable {entry.title}: {error}") from error
     built = type(entry.build(entry.defaults, 0))
-    inner = getattr(estimator, "estimator", None) if entry.calibrated else estimator
+    calibrated = entry.calibrated and type(estimator).__name__ == "CalibratedClassifierCV"
+    inner = estimator.estimator if calibrated else estimator
     if type(inner) is not built:
         raise RunError(f"{file}: holds a {type(inner).__name__}, not a {built.__name__}")
     return estimator

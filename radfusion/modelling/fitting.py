@@ -195,10 +195,10 @@ def _require_variation(arm: str, values: Floats) -> None:
     """Refuse an arm of which no feature tells training cases apart."""
     known = values[:, ~np.isnan(values).all(axis=0)]
     if not (np.nanmax(known, axis=0) > np.nanmin(known, axis=0)).any():
-        found = "is constant" if known.size else "has a finite value"
+        found = ("every", "is constant") if known.size else ("none", "has a finite value")
         raise FeatureError(
-            f"arm {arm!r}: {'every' if known.size else 'none'} of its {values.shape[1]} features {found} in the training "
-            "cases, so that nothing can be learned from it: check how its features were made, or leave the source out"
+            f"arm {arm!r}: {found[0]} of its {values.shape[1]} features {found[1]} in the training cases, so that "
+            "nothing can be learned from it: check how its features were made, or leave the source out"
         )
 
 

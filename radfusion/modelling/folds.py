@@ -68,8 +68,8 @@ class TrainingLabels:
         strange = rows.index[codes < 0]
         if len(strange):
             raise UserError(
-                f"training case {strange[0]!r} has the label {rows['label'][strange[0]]!r}, which is none of the classes "
-                f"{', '.join(map(repr, classes))} ({len(strange)} such cases): add the class or leave the cases out"
+                f"training case {strange[0]!r} has the label {rows['label'][strange[0]]!r}, which is none of the "
+                f"classes {', '.join(map(repr, classes))} ({len(strange)} such cases): add the class, or leave them out"
             )
         patients = np.asarray(pd.factorize(rows["patient"])[0], dtype=np.intp)
         labels = cls(codes, patients, tuple(classes))
@@ -161,11 +161,11 @@ def patient_folds(codes: ArrayLike, patients: ArrayLike, n_folds: int, *, seed: 
     [0, 0, 1, 1, 1, 0]
     """
     who = (np.asarray(each, dtype=np.intp).tobytes() for each in (codes, patients))
-    return _dealt(*who, n_folds, seed).copy()
+    return _dealt(*who, n_folds, seed=seed).copy()
 
 
 @functools.lru_cache(maxsize=512)
-def _dealt(codes: bytes, patients: bytes, n_folds: int, seed: int) -> NDArray[np.intp]:
+def _dealt(codes: bytes, patients: bytes, n_folds: int, *, seed: int) -> NDArray[np.intp]:
     """Folds that were dealt once are not dealt again: every classifier and every setting of it asks for the same."""
     held, of_class = np.unique(np.frombuffer(codes, dtype=np.intp), return_inverse=True)
     names, owner = np.unique(np.frombuffer(patients, dtype=np.intp), return_inverse=True)
@@ -191,12 +191,13 @@ def check_folds(labels: TrainingLabels, plan: FoldPlan, *, seed: int) -> None:
     UserError
         When a class has too few patients for them, saying which folds and what to change.
     """
-    parts = [labels]
     folds = labels.folds(plan.outer, seed=seed)
-    parts += [labels.take(folds != fold) for fold in range(plan.outer)]
-    for part in list(parts[1:]) if plan.inner is not None else []:
-        inner = part.folds(plan.inner, seed=seed, key=INNER)
-        parts += [part.take(inner != fold) for fold in range(plan.inner)]
+    outside = [labels.take(folds != fold) for fold in range(plan.outer)]
+    parts = [labels, *outside]
+    if plan.inner is not None:
+        for part in outside:
+            inner = part.folds(plan.inner, seed=seed, key=INNER)
+            parts += [part.take(inner != fold) for fold in range(plan.inner)]
     for key, number in plan.steps.items():
         for part in parts:
             part.folds(number, seed=seed, key=key)

@@ -49,23 +49,18 @@ def _logs(stacked: Floats) -> Floats:
 
 
 def _weighted_mean(stacked: Floats, weights: Weights) -> Floats:
-    return np.einsum("m,mnk->nk", np.asarray(weights["parts"]), stacked)
+    return np.asarray(np.einsum("m,mnk->nk", np.asarray(weights["parts"]), stacked))
 
 
 def _fit_weighted(stacked: Floats, codes: Codes) -> Weights:
-    """Shares of the parts in the mixture that the labels are likeliest under.
-
-    The sum of the weights is added to the mean log loss: its least value over non-negative weights is then where they
-    sum to 1.
-    """
+    """Shares of the parts in the mixture that the labels are likeliest under."""
     given = np.maximum(stacked[:, np.arange(len(codes)), codes], _LEAST)
 
     def loss(shares: Floats) -> tuple[float, Floats]:
         mixed = np.maximum(shares @ given, _LEAST)
-        return float(shares.sum() - np.log(mixed).mean()), 1.0 - (given / mixed).mean(axis=1)
+        return -float(np.log(mixed).mean()), -(given / mixed).mean(axis=1)
 
-    shares = _least(loss, np.full(len(stacked), 1.0 / len(stacked)), n_signed=0)
-    return {"parts": (shares / shares.sum()).tolist()}
+    return {"parts": _least(loss, len(stacked)).tolist()}
 
 
 def _stacked(stacked: Floats, weights: Weights) -> Floats:
@@ -74,37 +69,34 @@ def _stacked(stacked: Floats, weights: Weights) -> Floats:
 
 
 def _fit_stacking(stacked: Floats, codes: Codes) -> Weights:
-    """Multinomial logistic regression on log-probabilities: a non-negative weight per part, an intercept per class.
-
-    A normal prior of unit variance holds the weights near those of the geometric mean, which keeps them finite where
-    the classes are told apart without error.
-    """
+    """Multinomial logistic regression on log-probabilities: a weight per part, an intercept per class."""
     logs, n_parts, own = _logs(stacked), len(stacked), np.arange(len(codes))
-    shares = np.bincount(codes, minlength=stacked.shape[2]) / len(codes)
     member = codes[:, None] == np.arange(stacked.shape[2])
 
     def loss(both: Floats) -> tuple[float, Floats]:
-        away = both[:n_parts] - 1.0 / n_parts
         scores = both[n_parts:] + np.einsum("m,mnk->nk", both[:n_parts], logs)
         scores -= scores.max(axis=1, keepdims=True)
         total = np.exp(scores).sum(axis=1)
-        value = (np.log(total) - scores[own, codes]).mean() + away @ away / (2 * len(codes))
         surplus = (np.exp(scores) / total[:, None] - member) / len(codes)
-        slope = np.einsum("mnk,nk->m", logs, surplus) + away / len(codes)
-        return float(value), np.concatenate([slope, surplus.sum(axis=0)])
+        slope = np.concatenate([np.einsum("mnk,nk->m", logs, surplus), surplus.sum(axis=0)])
+        return float((np.log(total) - scores[own, codes]).mean()), slope
 
-    start = np.concatenate([np.full(n_parts, 1.0 / n_parts), np.log(shares) - np.log(shares).mean()])
-    both = _least(loss, start, n_signed=len(shares))
-    return {"parts": both[:n_parts].tolist(), "classes": both[n_parts:].tolist()}
+    both = _least(loss, n_parts, n_classes=stacked.shape[2])
+    return {"parts": both[:n_parts].tolist(), "classes": (both[n_parts:] - both[n_parts:].mean()).tolist()}
 
 
-def _least(loss: Callable[[Floats], tuple[float, Floats]], start: Floats, *, n_signed: int) -> Floats:
-    """Where a convex loss is least; all but the last numbers are held at 0 or above."""
+def _least(loss: Callable[[Floats], tuple[float, Floats]], n_parts: int, *, n_classes: int = 0) -> Floats:
+    """Weights of parts, none below 0 and of sum 1, and then numbers per class, where a convex loss is least."""
     from scipy.optimize import minimize
 
-    bounds = [(0.0, None)] * (len(start) - n_signed) + [(None, None)] * n_signed
-    options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-10}
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
+    of_part = np.arange(n_parts + n_classes) < n_parts
+    start = of_part / n_parts
+    bounds = [(0.0, 1.0) if part else (None, None) for part in of_part]
+    sum_of_1 = {"type": "eq", "fun": lambda both: both[of_part].sum() - 1.0, "jac": lambda _: of_part.astype(float)}
+    options = {"maxiter": 500, "ftol": 1e-15}
+    found = minimize(loss, start, jac=True, method="SLSQP", bounds=bounds, constraints=sum_of_1, options=options).x
+    shares = np.where(found[of_part] < _LEAST, 0.0, found[of_part])
+    return np.concatenate([shares / shares.sum(), found[~of_part]])
 
 
 LATE_RULES.add("mean", LateRule(lambda stacked, _: stacked.mean(axis=0)))
@@ -151,11 +143,12 @@ def combine(stacked: Floats, rule: str, weights: Weights | None = None) -> Float
 
 
 def fit_weights(stacked: Floats, codes: Codes, rule: str) -> dict[str, Any]:
-    """Weights of a rule: the least log loss of the labels, no weight of a part below 0.
+    """Weights of a rule: the least log loss of the labels; weights of parts are at least 0 and have the sum 1.
 
     Out-of-fold scores are a little worse than chance where there is nothing to find, because what is left for training
     leans away from what is left out. Weights of any sign would turn such scores around, and find an AUC above 0.5 in
-    noise; that is why none may be negative.
+    noise. A sum that differs from fold to fold would spread the probabilities of the folds differently, which lowers
+    the AUC of all folds together.
 
     Parameters
     ----------
@@ -191,7 +184,7 @@ def fit_weights(stacked: Floats, codes: Codes, rule: str) -> dict[str, Any]:
     {'parts': [1.0, 0.0]}
     """
     fit = LATE_RULES[rule].fit
-    return {} if fit is None else dict(fit(stacked, codes))
+    return {} if fit is None else dict(fit(np.ascontiguousarray(stacked), codes))
 
 
 def late_fusion(name: str, parts: Sequence[ArmFit], *, rule: str = "mean") -> LateFit:

@@ -24,6 +24,7 @@ from radfusion.modelling.stored import load_model
 from radfusion.pipelines.answers import answers_of, as_rows
 from radfusion.pipelines.asked_sources import asked_extractor
 from radfusion.pipelines.case_notes import case_notes
+from radfusion.pipelines.given_features import given_features, sources_in
 from radfusion.pipelines.new_cases import cohort_of_one, read_new_cases, unusable_cases
 
 __all__ = ["Applied", "predict_case", "predict_table", "write_answers"]
@@ -99,7 +100,8 @@ def predict_table(
     table : path
         Cohort table: columns as in the study; labels and sets are not needed.
     features : sequence of path, optional
-        Feature tables (Parquet, CSV), as ``radfusion extract`` writes them; a source that they hold is not extracted.
+        Feature tables as ``radfusion extract`` writes them, or as the program wrote them whose table the study
+        imported; a source that they hold is not extracted.
     place : Workers, optional
         Who works, where it is remembered and who is told.
 
@@ -117,9 +119,12 @@ def predict_table(
         When a feature source of the model is not available here.
     """
     model, folder = _model_of(Path(run))
-    given = _given([Path(each) for each in features])
-    cohort = read_new_cases(model.contract, Path(table))
-    return _Application(model, folder, given, place or Workers()).to(cohort)
+    files, contract = [Path(each) for each in features], model.contract
+    given = {name for file in files for name in sources_in(file, contract)}
+    images = any(each.extractor is not None and each.name not in given for each in contract.sources)
+    cohort = read_new_cases(contract, Path(table), images=images)
+    tables = given_features(files, contract, cohort)
+    return _Application(model, folder, tables, place or Workers()).to(cohort)
 
 
 def write_answers(applied: Applied, out: str | Path) -> tuple[Path, Path]:
@@ -151,18 +156,6 @@ def _model_of(run: Path) -> tuple[Model, Path]:
         if (folder / "model.json").is_file():
             return load_model(folder), folder
     raise RunError(f"{run}: holds no model; give the folder of a finished run, or its folder 'model'")
-
-
-def _given(files: Sequence[Path]) -> dict[str, FeatureTable]:
-    """Feature tables by source."""
-    found: dict[str, FeatureTable] = {}
-    for file in files:
-        table = (FeatureTable.from_parquet if file.suffix.lower() == ".parquet" else FeatureTable.from_csv)(file)
-        for source in table.sources:
-            if source in found:
-                raise FeatureError(f"{file.name}: another table holds the source {source!r}, too")
-            found[source] = table
-    return found
 
 
 @dataclass(frozen=True)

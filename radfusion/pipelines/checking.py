@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from radfusion.cohorts.checks import check_cohort
 from radfusion.core.cohort import Cohort
+from radfusion.core.registry import nearest
 from radfusion.core.results import Exclusion
 from radfusion.errors import FeatureError, StudyError, UserError, WeightsError
 from radfusion.execution.cache import Cache, default_cache_folder
@@ -17,8 +18,8 @@ from radfusion.execution.work import Workers
 from radfusion.extraction.extractors.deep import Deep
 from radfusion.modelling.folds import TrainingLabels, check_folds
 from radfusion.modelling.harmonisable import check_harmonisation
-from radfusion.modelling.steps.lasso import Lasso
 from radfusion.networks.weights import WEIGHTS
+from radfusion.pipelines.fitted import plan_of
 from radfusion.pipelines.given import imported_tables
 from radfusion.pipelines.intake import Intake, intake
 from radfusion.pipelines.intake_tables import intake_page
@@ -187,6 +188,8 @@ def _look(study: Study, cache: Cache | None) -> _Looked:
     for extractor in study.features.deep:
         with found.collected():
             _deep(study, extractor, found.missing)
+    with found.collected():
+        _choice(study, found.missing)
     return found
 
 
@@ -200,6 +203,17 @@ def _primary(study: Study, cohort: Cohort) -> None:
         )
 
 
+def _choice(study: Study, missing: Mapping[str, str]) -> None:
+    """Refuse a final model that no arm and classifier of the study will give."""
+    named = study.modelling.choice.model
+    plan = plan_of(study, [source for source in study.features.kinds if source not in missing])
+    models = [f"{arm}/{each}" for arm in plan.names for each in study.modelling.classifiers]
+    if named is not None and named not in models:
+        raise StudyError(
+            f"no model is named {named!r}; {nearest(named, models)}", file=study.file, key="modelling.choice.model"
+        )
+
+
 def _folds(study: Study, cohort: Cohort) -> None:
     labels = TrainingLabels.from_rows(cohort.of_set("training").frame.sort_index(), cohort.classes)
     check_folds(labels, study.modelling.fold_plan, seed=study.seed)
@@ -208,8 +222,7 @@ def _folds(study: Study, cohort: Cohort) -> None:
 def _chain(study: Study, cohort: Cohort) -> None:
     steps = study.modelling.steps
     for step in steps:
-        if isinstance(step, Lasso):
-            step.require_classes(len(cohort.classes))
+        step.require_classes(len(cohort.classes))
     check_harmonisation(steps, cohort, study.modelling.fold_plan, seed=study.seed)
 
 

@@ -47,7 +47,8 @@ def with_contract(
     contract = model.contract
     names = study.cohort.class_names
     classes = [each.model_copy(update={"name": names.get(each.label, each.label)}) for each in contract.classes]
-    columns = study.cohort.columns.model_dump(include=set(_ASKED), exclude_defaults=True, exclude_none=True)
+    wanted = {name for name in _ASKED if name != "centre" or name in contract.asks}
+    columns = study.cohort.columns.model_dump(include=wanted, exclude_defaults=True, exclude_none=True)
     sources = [_source(each, by_source.get(each.name), kinds.get(each.name, "")) for each in contract.sources]
     update = {
         "unit": study.cohort.unit,

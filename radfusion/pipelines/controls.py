@@ -15,7 +15,7 @@ from radfusion.execution.work import Workers
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.extraction.robustness import control_tables
 from radfusion.modelling.fitting import fit_arms
-from radfusion.pipelines.fitted import FittedStudy, arm_tables, fused, plan_of
+from radfusion.pipelines.fitted import Arm, FittedStudy, arm_tables, fused, plan_of
 from radfusion.pipelines.judging import Judgement, with_out_of_fold
 from radfusion.study import Study
 
@@ -107,7 +107,8 @@ def _refitted(study: Study, now: FittedStudy, *, final: FittedModel, place: Work
     wanted = [part.split("/")[0] for part in final.parts] or [final.arm]
     arms = {name: table for name, table in arm_tables(study, now.tables).items() if name in wanted}
     fitted = fit_arms(arms, now.cohort, settings, seed=study.seed, workers=place, unstable=now.unstable)
-    fit = {**fitted, **fused(fitted, late)}[final.arm].fits[final.classifier]
+    found: dict[str, Arm] = {**fitted, **fused(fitted, late)}
+    fit = found[final.arm].fits[final.classifier]
     return with_out_of_fold(fit.out_of_fold, fit.predictions)
 
 

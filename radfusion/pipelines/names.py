@@ -14,6 +14,7 @@ from radfusion.evaluation.comparisons import COMPARISONS
 from radfusion.evaluation.metrics import METRICS
 from radfusion.execution.executors import EXECUTORS
 from radfusion.extraction.controls import CONTROLS
+from radfusion.extraction.imported import LEAK_TESTS, TABLE_FORMATS
 from radfusion.extraction.perturbations import PERTURBATIONS
 from radfusion.imaging.formats import FORMATS
 from radfusion.imaging.segmentations import KINDS
@@ -38,6 +39,8 @@ REGISTRIES: dict[str, Registry[Any]] = {
     "backend": BACKENDS,
     "perturbation": PERTURBATIONS,
     "control": CONTROLS,
+    "table-format": TABLE_FORMATS,
+    "leak-test": LEAK_TESTS,
     "step": STEPS,
     "classifier": CLASSIFIERS,
     "late-rule": LATE_RULES,

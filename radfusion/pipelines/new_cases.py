@@ -60,16 +60,25 @@ def cohort_of_one(
     return _typed(contract, Cohort(frame, (), Path()), file=image)
 
 
-def read_new_cases(contract: InputContract, table: Path) -> Cohort:
+def read_new_cases(contract: InputContract, table: Path, *, images: bool) -> Cohort:
     """A cohort table of new cases, which needs neither labels nor sets.
+
+    Parameters
+    ----------
+    contract : InputContract
+        What the model asks.
+    table : pathlib.Path
+        The table.
+    images : bool
+        Whether every case needs an image and a segmentation.
 
     Raises
     ------
     CohortError
         With every mistake of the table; covariates that the model asks for are among its columns.
     """
-    columns = CohortColumns.model_validate(contract.columns)
-    return _typed(contract, Cohort.for_extraction(table, columns=columns), file=table)
+    columns = CohortColumns.model_validate(contract.columns if images else _without_files(contract.columns))
+    return _typed(contract, Cohort.for_extraction(table, columns=columns, images=images), file=table)
 
 
 def unusable_cases(contract: InputContract, cohort: Cohort) -> Iterator[Exclusion]:
@@ -106,6 +115,10 @@ def unknown_levels(contract: InputContract, row: Mapping[str, Any]) -> Iterator[
         if covariate.type == "category" and value and str(value) not in covariate.levels:
             message = f"{name} is {str(value)!r}, which no training case had; known: {', '.join(covariate.levels)}"
             yield CaseWarning(kind="covariate", message=message)
+
+
+def _without_files(columns: Mapping[str, str]) -> dict[str, str]:
+    return {noun: name for noun, name in columns.items() if noun in ("case", "centre")}
 
 
 def _check_told(contract: InputContract, told: Mapping[str, str]) -> None:

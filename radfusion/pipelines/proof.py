@@ -42,7 +42,7 @@ def prove(arms: Mapping[str, Arm], cohort: Cohort) -> None:
     LeakError
         When one of these does not hold.
     """
-    patients = cohort.frame["patient"].to_dict()
+    patients = dict(zip(map(str, cohort.frame.index), cohort.frame["patient"], strict=True))
     training = frozenset(cohort.frame.index[cohort.frame["set"] == "training"])
     for name, arm in arms.items():
         fitted = [arms[part] for part in arm.parts] if isinstance(arm, LateFit) else [arm]

@@ -75,8 +75,8 @@ def _imported(source: FeatureSource) -> str:
     tail = f"; {count(left, 'column')} of it {'was' if left == 1 else 'were'} not used" if left else ""
     return (
         f"{count(source.n_features, f'{kind}feature')} per case ({source.name}) were imported from {files}{program}"
-        f"{tail}. Extraction: {author(f'software, version and settings behind {source.name}')}. The table was searched for "
-        "scaling, principal components and repeated rows over more than its training cases, and none was found."
+        f"{tail}. Extraction: {author(f'software, version and settings behind {source.name}')}. The table was searched "
+        "for scaling, principal components and repeated rows over more than its training cases, and none was found."
     )
 
 

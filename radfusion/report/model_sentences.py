@@ -8,7 +8,7 @@ from typing import Any
 from radfusion.report.index import MACRO_AUC, Index
 from radfusion.report.wording import count, join
 
-__all__ = ["classifier_sentences"]
+__all__ = ["classifier_sentences", "final_sentence"]
 
 _SAMPLERS = {"tpe": "proposed by a tree-structured Parzen estimator", "random": "drawn at random"}
 _RESAMPLING = {
@@ -29,6 +29,16 @@ def classifier_sentences(index: Index) -> str:
     fitted = f"{count(len(names), 'classifier')} ({join(names)}) were fitted on the training set"
     texts = [f"{fitted}; {_search(index, settings)}", *_balance(settings.get("balance", {}))]
     return " ".join(texts)
+
+
+def final_sentence(index: Index, how: str) -> str:
+    """By what rule the final model was chosen; ``how`` says what gave the out-of-fold predictions."""
+    results, metric = index.results, index.metric_name(MACRO_AUC)
+    rule = results.choice.rule if results.choice else "highest"
+    if rule == "named":
+        return f"The final model, {results.final_model}, was named in the study file."
+    near = "the fewest features within one standard error of " if rule == "one-standard-error" else ""
+    return f"The final model, {results.final_model}, was chosen by {near}the highest out-of-fold {metric} in {how}."
 
 
 def _search(index: Index, settings: Mapping[str, Any]) -> str:

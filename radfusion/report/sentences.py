@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from radfusion.report.feature_sentences import feature_paragraphs
 from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, Index
-from radfusion.report.model_sentences import classifier_sentences
+from radfusion.report.model_sentences import classifier_sentences, final_sentence
+from radfusion.report.split_sentences import splits_sentence
 from radfusion.report.stability_sentences import stability_sentences
 from radfusion.report.step_sentences import selection_paragraphs
 from radfusion.report.thresholds import threshold_rule
@@ -115,6 +116,11 @@ def _partition(index: Index) -> list[str]:
         for each in index.tests
         if each.role == "external" and proved
     ]
+    texts += [
+        f"The {each.set} set had been scored under {count(each.earlier, 'earlier configuration')} of this study."
+        for each in results.ledger
+        if each.earlier
+    ]
     if results.exclusions:
         cases = len({each.case for each in results.exclusions})
         verb = "was" if cases == 1 else "were"
@@ -153,9 +159,7 @@ def _models(index: Index) -> list[str]:
         )
         texts.append(f"Late fusion combined the class probabilities of arms ({join(rules)}){fitted}.")
     texts.append(classifier_sentences(index))
-    texts.append(
-        f"The final model, {results.final_model}, was chosen by the out-of-fold {index.metric_name(MACRO_AUC)} of {how}."
-    )
+    texts.append(final_sentence(index, how))
     return [" ".join(texts)]
 
 
@@ -172,6 +176,8 @@ def _statistics(index: Index) -> list[str]:
     if tests:
         texts.append(f"Models were compared by {spoken(tests, TESTS)}.")
     texts += [_thresholds(index), _calibration(index), _family(index)]
+    if results.repeated_splits is not None:
+        texts.append(splits_sentence(index, results.repeated_splits))
     found = results.provenance
     names = (
         ("pyradiomics-cuda", "pyradiomics-cuda"),

@@ -6,7 +6,13 @@ import pytest
 
 from radfusion.errors import EvaluationError
 from radfusion.evaluation.agreement import icc
-from radfusion.evaluation.agreement.features import FORMS, feature_stability, rank_correlations
+from radfusion.evaluation.agreement.features import (
+    FORMS,
+    feature_stability,
+    rank_correlations,
+    shared_ratings,
+    stable_features,
+)
 
 
 def readings(values):
@@ -30,6 +36,22 @@ def test_all_at_once_equals_one_by_one(form):
         alone = icc(table[np.isfinite(table).all(axis=1)], form=FORMS[form], level=0.9)
         assert (each.value, each.low, each.high) == pytest.approx((alone.value, alone.low, alone.high), abs=1e-12)
         assert each.n_cases == alone.n
+
+
+@pytest.mark.parametrize("n", [3, 40])
+@pytest.mark.parametrize("use", ["estimate", "lower"])
+@pytest.mark.parametrize("form", FORMS)
+def test_verdicts_without_numbers_are_those_with_numbers(form, use, n):
+    values = simulated(n=n, features=60)
+    values[1, 2, 5] = values[0, 0, 5] = values[2, 1, 9] = np.nan
+    values[:, :, 12], values[:, :, 20] = 3.0, values[0, :, 20]
+    values[:, :, 30] = np.arange(3)[:, None]
+    frames = readings(values)
+    expected = [each.kept for each in feature_stability(frames, form=form, use=use, level=0.9)]
+    names, cases, ratings = shared_ratings(frames)
+    assert (len(names), len(cases)) == (60, n)
+    assert stable_features(ratings, form=form, use=use, level=0.9).tolist() == expected
+    assert 0 < sum(expected) < 60
 
 
 def test_the_true_correlation_is_estimated():

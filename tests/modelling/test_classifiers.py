@@ -235,3 +235,27 @@ def test_naming_the_classifiers_loads_none_of_their_libraries():
     heavy = "sklearn", "xgboost", "lightgbm", "optuna", "imblearn"
     code = f"import sys, radfusion.modelling.settings; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def row(name):
+    """The line of the guide's table."""
+    entry = CLASSIFIERS[name]
+    settings = "; ".join(f"`{key}` {each.default}" for key, each in entry.hyperparameters.items())
+    space = "; ".join(f"`{key}` {each.searched}" for key, each in entry.space.items())
+    weights, scores = ("yes" if each else "no" for each in (entry.weighted, entry.calibrated))
+    return f"| `{name}` | {entry.title} | {settings} | {space} | {weights} | {scores} | {entry.storage} |"
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_guide_states_every_classifier_as_it_is(name, root):
+    assert row(name) in (root / "docs" / "classifiers.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_first_example_of_the_guide_is_a_valid_study_section(root):
+    from ruamel.yaml import YAML
+
+    text = (root / "docs" / "classifiers.md").read_text(encoding="utf-8")
+    stated = YAML(typ="safe").load(text.split("```yaml\n")[1].split("```")[0])["modelling"]
+    settings = ModellingSettings.model_validate(stated)
+    assert settings.tuning.trials > 0
+    assert settings.hyperparameters

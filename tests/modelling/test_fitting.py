@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from radfusion.core.features import FeatureTable
-from radfusion.errors import FeatureError, UserError
+from radfusion.errors import FeatureError
 from radfusion.execution.cache import Cache
 from radfusion.execution.executors import Processes
 from radfusion.execution.progress import Progress
@@ -22,10 +22,9 @@ from radfusion.modelling.model import fit_model
 from radfusion.modelling.preparation import PreparationTask, completed, prepare
 from radfusion.modelling.rows import Rows
 from radfusion.modelling.scores import macro_auc
-from radfusion.modelling.settings import DEFAULT_STEPS, ModellingSettings
+from radfusion.modelling.settings import ModellingSettings
 from radfusion.modelling.steps.lasso import Lasso
 from radfusion.modelling.steps.univariate import Univariate
-from radfusion.modelling.stored import save_model
 from radfusion.modelling.stored import save_model
 from radfusion.modelling.tuning import TuningSettings
 

@@ -1,7 +1,6 @@
 """Late fusion: probabilities of the same cases, combined by rules whose weights are fitted honestly."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -34,7 +33,7 @@ def three(simulate, quick):
     """Return three arms of one classifier, the second of noise, fitted with inner folds; and their cohort."""
     (first, cohort), (noise, _), (third, _) = (
         simulate(seed=number, effect=effect, source=name, p=8)
-        for number, effect, name in ((1, 1.0, "a"), (2, 0.0, "b"), (3, 1.5, "c"))
+        for number, effect, name in ((1, 1.0, "a"), (2, 0.0, "b"), (3, 0.8, "c"))
     )
     settings = quick(steps=["missing", "scale"], classifiers=("logistic",), late_rule="weighted", inner_folds=3)
     return list(fit_arms({"a": first, "b": noise, "c": third}, cohort, settings, seed=1).values()), cohort
@@ -71,7 +70,7 @@ def test_every_rule_gives_probabilities_of_any_number_of_parts(rule):
     assert fused.min() >= 0
 
 
-@pytest.mark.parametrize("rule", [name for name in LATE_RULES if name != "stacking"])
+@pytest.mark.parametrize("rule", ["mean", "geometric-mean", "maximum", "weighted"])
 def test_parts_that_agree_are_left_alone(rule):
     stacked, codes = labelled(parts=1)
     twice = np.concatenate([stacked, stacked])
@@ -90,29 +89,29 @@ def test_the_mixture_weights_are_those_of_a_constrained_search():
         lambda shares: -np.log(shares @ given).mean(),
         np.full(3, 1 / 3),
         jac=lambda shares: -(given / (shares @ given)).mean(axis=1),
-        method="trust-constr",
+        method="SLSQP",
         bounds=[(0, 1)] * 3,
         constraints={"type": "eq", "fun": lambda shares: shares.sum() - 1, "jac": np.ones_like},
-        options={"gtol": 1e-10, "xtol": 1e-12},
+        options={"ftol": 1e-14},
     ).x
     weights = fit_weights(stacked, codes, "weighted")["parts"]
     assert sum(weights) == pytest.approx(1, abs=1e-12)
     np.testing.assert_allclose(weights, found, atol=1e-5)
 
 
-def test_stacking_is_the_least_penalised_log_loss():
-    stacked, codes = labelled(parts=2)
+def test_stacking_is_the_least_log_loss():
+    stacked, codes = labelled(parts=3)
     weights = fit_weights(stacked, codes, "stacking")
 
     def loss(parts, classes):
         fused = combine(stacked, "stacking", {"parts": parts, "classes": classes})
-        away = np.asarray(parts) - 0.5
-        return -np.log(fused[np.arange(len(codes)), codes]).mean() + away @ away / (2 * len(codes))
+        return -np.log(fused[np.arange(len(codes)), codes]).mean()
 
     parts, classes = np.array(weights["parts"]), np.array(weights["classes"])
     least, rng = loss(parts, classes), np.random.default_rng(1)
-    for step in 1e-3 * rng.normal(size=(50, 5)):
-        assert loss(np.maximum(parts + step[:2], 0), classes + step[2:]) > least
+    for step in 1e-3 * rng.normal(size=(50, 6)):
+        away = np.maximum(parts + step[:3], 0)
+        assert loss(away / away.sum(), classes + step[3:]) > least
 
 
 @pytest.mark.parametrize("rule", FITTED)
@@ -124,16 +123,16 @@ def test_scores_that_run_against_the_labels_get_no_weight_rather_than_a_negative
     assert parts[0] > 0
 
 
-def test_classes_told_apart_without_error_give_finite_weights():
-    sure = np.array([[[0.99, 0.01]] * 5 + [[0.01, 0.99]] * 5])
+def test_classes_told_apart_without_error_give_weights_as_well():
+    sure = np.array([[[1.0, 0.0]] * 5 + [[0.0, 1.0]] * 5] * 2)
     weights = fit_weights(sure, np.repeat([0, 1], 5), "stacking")
-    assert 0 < weights["parts"][0] < 20
+    np.testing.assert_allclose([*weights["parts"], *weights["classes"]], [0.5, 0.5, 0, 0], atol=1e-9)
 
 
 def test_the_informative_parts_are_trusted_and_noise_is_not(three):
     fitted, _ = three
     weights = late_fusion("late", fitted, rule="weighted").fits["logistic"].weights["parts"]
-    assert weights[2] > weights[0] > weights[1]
+    assert min(weights[0], weights[2]) > weights[1]
     assert sum(weights) == pytest.approx(1)
 
 
@@ -183,8 +182,8 @@ def test_nothing_is_found_in_noise(simulate, quick, rule):
     """Labels and features have nothing to do with each other: the mean AUC over 20 repeats is 0.5 within 2 SE.
 
     A stacker with weights of any sign that is fitted on the out-of-fold probabilities of the other folds, as is often
-    done, finds 0.536 (SE 0.009, z = 3.9; 40 repeats of 90 training cases, three classes, two arms of 12 features): it
-    turns scores around that are below chance. Of non-negative weights, fitted inside, it is 0.489 (SE 0.008).
+    done, finds 0.522 (SE 0.007, z = 3.2; 80 repeats of 90 training cases, three classes, two arms of 12 features): it
+    turns scores around that are below chance. Ours is 0.490 (SE 0.006) there, the mean of probabilities 0.493.
     """
     settings = quick(
         steps=["missing", "scale"], classifiers=("logistic",), late_rule=rule, folds=4, inner_folds=4, null_runs=0
@@ -198,12 +197,6 @@ def test_nothing_is_found_in_noise(simulate, quick, rule):
     assert abs(np.mean(found) - 0.5) <= 2 * np.std(found, ddof=1) / np.sqrt(len(found))
 
 
-def test_where_no_part_has_weight_all_cases_are_equal():
-    """Ties across folds stay ties: an AUC of 0.5, not what rounding makes of it."""
-    equal = combine(np.full((2, 6, 3), 1 / 3), "stacking", {"parts": [0.0, 0.0], "classes": [0.1, 0.2, -0.3]})
-    assert all((one == other).all() for one, other in pairwise(equal))
-
-
 def test_an_unknown_rule_or_no_shared_classifier_is_refused(arms):
     fitted = arms[0]
     with pytest.raises(UnknownNameError, match="no late fusion rule is named 'vote'"):
@@ -215,7 +208,7 @@ def test_an_unknown_rule_or_no_shared_classifier_is_refused(arms):
 def test_a_rule_with_weights_asks_for_them_and_for_inner_folds(simulate, quick):
     with pytest.raises(UserError, match="'stacking' has weights, which are fitted on training cases"):
         combine(np.full((2, 1, 2), 0.5), "stacking")
-    table, cohort = simulate(p=5)
+    table, cohort = simulate(p=8)
     settings = quick(steps=["missing", "scale"], classifiers=("logistic",))
     arm = fit_arms({"a": table}, cohort, settings, seed=1)["a"]
     with pytest.raises(UserError, match="'weighted' needs arms that were fitted with inner folds"):

@@ -30,6 +30,41 @@ def test_no_runs_when_none_are_asked_for(simulate, quick):
     assert shuffled_label_run(table, cohort, quick(null_runs=0), seed=1) == ()
 
 
+def test_unstable_features_are_measured_without_each_fold_and_leave(simulate, quick):
+    table, cohort = simulate(2, n=80, p=10)
+    asked = []
+
+    def unstable(cases):
+        asked.append(frozenset(cases))
+        return frozenset(table.frame.columns)
+
+    assert shuffled_label_run(table, cohort, quick(), seed=1, unstable=unstable) == (0.5, 0.5)
+    training = set(cohort.of_set("training").frame.index)
+    assert len(asked) == 2 * 3
+    assert all(each < training for each in asked)
+
+
+def test_the_run_follows_the_steps_and_the_balance_of_the_study(simulate, quick):
+    table, cohort = simulate(2, n=80, p=10)
+    usual = shuffled_label_run(table, cohort, quick(), seed=1)
+    assert shuffled_label_run(table, cohort, quick(steps=["scale"]), seed=1) != usual
+    resampled = quick(steps=["scale"], balance={"resampling": "random-over"})
+    assert shuffled_label_run(table, cohort, resampled, seed=1) != shuffled_label_run(
+        table, cohort, quick(steps=["scale"]), seed=1
+    )
+
+
+def test_validation_cases_take_no_part(simulate, quick):
+    table, cohort = simulate(2, n=80, p=10)
+    spoilt = table.frame.copy()
+    spoilt.loc[cohort.of_set("internal").frame.index] = 1e9
+    usual, changed = (
+        shuffled_label_run(type(table)(frame, table.provenance), cohort, quick(), seed=1)
+        for frame in (table.frame, spoilt)
+    )
+    assert usual == changed
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=60), st.integers(0, 9))
 def test_class_counts_stay(cases, seed):
     patients, codes = (np.array(column) for column in zip(*cases, strict=True))

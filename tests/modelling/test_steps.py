@@ -8,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from radfusion.errors import FeatureError
+from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.folds import TrainingLabels
 from radfusion.modelling.preparation import Preparation, PreparationTask, completed, packed, prepare, unpacked
 from radfusion.modelling.rows import Rows
@@ -174,3 +175,22 @@ def test_an_unknown_step_is_answered_with_the_nearest():
 def test_an_empty_preparation_asks_for_nothing():
     frame, facts, _ = simulated()
     assert Preparation((), ()).transform(frame, facts).shape == (N, 0)
+
+
+def test_stability_is_measured_on_the_cases_outside_each_fold(simulate, quick):
+    table, cohort = simulate(2, n=80, p=12)
+    training, first = set(cohort.of_set("training").frame.index), sorted(table.frame.columns)[0]
+    seen = []
+
+    def unstable(cases):
+        seen.append(frozenset(cases))
+        return frozenset({first}) if len(cases) == len(training) else frozenset()
+
+    settings = quick(steps=["stability"], classifiers=["logistic"])
+    fitted = fit_arms({"arm": table}, cohort, settings, seed=1, unstable=unstable)["arm"]
+    assert sorted(map(len, seen))[-1] == len(training)
+    outside = {frozenset(training - set(cases)) for cases in seen} - {frozenset()}
+    assert len(outside) == settings.folds
+    assert frozenset().union(*outside) == training
+    assert first not in fitted.preparation.names
+    assert all(first in names for names in fitted.fold_signatures)

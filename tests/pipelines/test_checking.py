@@ -41,6 +41,18 @@ def test_too_many_folds_are_refused_early(small_study: Path) -> None:
         check_study(study_with(small_study, "modelling.folds=40"))
 
 
+def test_a_test_of_two_classes_is_refused_early_where_there_are_three(small_study: Path) -> None:
+    with pytest.raises(UserError, match=r"univariate.test: welch compares two classes, here are 3: kruskal, anova"):
+        check_study(study_with(small_study, "modelling.steps=[{step: univariate, test: welch}]"))
+
+
+def test_a_final_model_that_no_arm_gives_is_refused_early(small_study: Path) -> None:
+    named = "modelling.choice={rule: named, model: early-randon/svm}"
+    with pytest.raises(StudyError, match=r"no model is named .*did you mean 'early-random/svm'"):
+        check_study(study_with(small_study, named))
+    check_study(study_with(small_study, named.replace("randon", "random")))
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -112,7 +112,7 @@ def test_a_second_run_comes_from_the_cache_byte_for_byte(
     notes = Notes()
     run(Study.from_yaml(small_study), tmp_path, executor="serial", cache=small_cache, progress=notes, offline=True)
     assert (tmp_path / "results.json").read_bytes() == (small_run / "results.json").read_bytes()
-    assert sum("0 computed" in note for note in notes.ends) == 4  # self-test, selection, classifiers, shuffled labels
+    assert sum("0 computed" in note for note in notes.ends) == 5  # self-test, selection, classifiers, shuffled labels, splits
     assert sum("90 from cache" in note for note in notes.ends) == 2
 
 
@@ -160,11 +160,31 @@ def test_a_folder_with_other_files_is_not_touched(small_study: Path, tmp_path: P
         run(Study.from_yaml(small_study), tmp_path, offline=True)
 
 
+USUAL = {
+    "radiomics": ["radiomics"],
+    "deep-a": ["a"],
+    "deep-b": ["b"],
+    "early-a": ["radiomics", "a"],
+    "early-b": ["radiomics", "b"],
+    "late-a": ["radiomics", "a"],
+    "late-b": ["radiomics", "b"],
+}
+LATE = {"late-a": ["radiomics", "deep-a"], "late-b": ["radiomics", "deep-b"]}
+
+
 def test_planned_comparisons_hold_sources_against_each_other_first() -> None:
-    arms = ["radiomics", "deep-a", "deep-b", "early-a", "early-b", "late-a", "late-b"]
-    planned = planned_comparisons(arms)
+    planned = planned_comparisons(USUAL, late=LATE, weights=["a", "b"])
     assert planned[:3] == [("early-a", "early-b"), ("late-a", "late-b"), ("deep-a", "deep-b")]
     assert len(planned) == len({frozenset(pair) for pair in planned}) == 3 + 2 * 6
+
+
+def test_planned_comparisons_tell_the_gain_of_each_step() -> None:
+    arms = {"clinical": ["clinical"], **USUAL, "both": ["clinical", "radiomics"], "all": ["clinical", "radiomics", "a"]}
+    planned = planned_comparisons(arms, late=LATE, weights=["a", "b"])
+    assert {b for a, b in planned if a == "all"} == {"both", "early-a", "late-a"}
+    assert {b for a, b in planned if a == "both"} == {"clinical", "radiomics"}
+    assert ("clinical", "radiomics") in planned
+    assert len(planned) == len({frozenset(pair) for pair in planned})
 
 
 def test_equal_pixels_in_two_sets_stop_a_study_or_leave_it_by_name(small_study: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def numbers_of(text: pd.Series[str]) -> Numbers:
     ([1.5, -0.002, nan, nan, nan], 0.001, [False, False, False, False, True])
     """
     values, decimals, wrong = np.full(len(text), math.nan), 0, np.zeros(len(text), dtype=bool)
-    for place, cell in enumerate(text):
+    for place, cell in enumerate(text.tolist()):
         plain = cell.strip()
         found = _NUMBER.fullmatch(plain)
         if found is None:

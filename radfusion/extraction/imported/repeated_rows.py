@@ -22,6 +22,8 @@ _RANK = 1e-3
 _SHOWN = 3
 #: Neighbours that tell how dense the values of a feature lie; copies are none of them.
 _COPIES, _NEAREST = 2, 5
+#: How near values lie to multiples of their least difference where they are counts.
+_COUNTS = 1e-3
 
 
 def equal_rows(rows: TableRows) -> Iterator[str]:
@@ -101,9 +103,18 @@ def _chance(rows: TableRows, place: int) -> float:
     mean = np.nanmean(columns, axis=0)
     filled = np.where(np.isfinite(columns), columns, mean) - mean
     directions = _rank(filled / filled.std(axis=0))
-    shares = np.sort(_share_alike(columns, row[telling], rows.steps[telling]))
+    steps = np.array([_step(*each) for each in zip(columns.T, rows.steps[telling], strict=True)])
+    shares = np.sort(_share_alike(columns, row[telling], steps))
     pairs = len(rows.cases) * (len(rows.cases) - 1) / 2
     return float(pairs * np.prod(shares[-directions:]))
+
+
+def _step(column: NDArray[np.float64], printed: float) -> float:
+    """Difference that a column can show: that of counts, however many decimals they are printed with."""
+    values = np.unique(column[np.isfinite(column)])
+    least = float(np.diff(values).min()) if len(values) > 1 else printed
+    places = (values - values[0]) / least if least > printed else np.array([0.5])
+    return least if (np.abs(places - np.round(places)) < _COUNTS).all() else printed
 
 
 def _share_alike(

@@ -25,7 +25,7 @@ def _extra_trees(hyperparameters: Stated, seed: int) -> Any:
     return ExtraTreesClassifier(random_state=seed, n_jobs=1, **hyperparameters)
 
 
-_REST = {"max_features": Choice("sqrt", ("sqrt", 0.5, 1.0)), "n_estimators": Integer(100)}
+_REST = {"max_features": Choice("sqrt", ("sqrt", 0.4)), "n_estimators": Integer(100)}
 CLASSIFIERS.add(
     "random-forest",
     Classifier(

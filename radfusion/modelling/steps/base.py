@@ -117,6 +117,15 @@ class Step(Settings, ABC):
         None, description="only features of these sources take part, others pass; null for all"
     )
 
+    def require_classes(self, count: int) -> None:
+        """Check that the step can be had of so many classes, before anything is computed.
+
+        Raises
+        ------
+        UserError
+            When it cannot, saying what is allowed.
+        """
+
     @abstractmethod
     def fit(self, training: Training) -> FittedStep:
         """Fit on training rows.

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from radfusion.errors import UserError
-from radfusion.modelling._class_tests import OF_ANY, OF_TWO, Test, adjusted
+from radfusion.modelling._class_tests import OF_ANY, OF_TWO, TESTS, adjusted
 from radfusion.modelling.steps.base import STEPS, FittedStep, Step, Training, keeping
 
 __all__ = ["Univariate"]
@@ -59,20 +59,26 @@ class Univariate(Step):
             When a test of two classes is asked for and there are more.
         """
         rows, codes = training.rows, np.unique(training.labels.codes, return_inverse=True)[1]
-        test = self._test(int(codes.max()) + 1)
+        self.require_classes(int(codes.max()) + 1)
         if not rows.names:
             return keeping(training, np.zeros(0, dtype=bool))
-        p = adjusted(test(rows.values, codes), self.adjustment)
+        p = adjusted(TESTS[self.test](rows.values, codes), self.adjustment)
         kept = p < self.alpha
         if self.top is not None:
             best = np.lexsort((np.array(rows.names, dtype=str), p))[: self.top]
             kept &= np.isin(np.arange(len(p)), best)
         return keeping(training, kept)
 
-    def _test(self, n_classes: int) -> Test:
-        if self.test in OF_ANY or n_classes == 2:
-            return (OF_ANY | OF_TWO)[self.test]
-        raise UserError(
-            f"modelling.steps: univariate: {self.test} compares two classes and the study has {n_classes}; "
-            f"allowed are {', '.join(OF_ANY)}"
-        )
+    def require_classes(self, count: int) -> None:
+        """Check that the test compares so many classes.
+
+        Raises
+        ------
+        UserError
+            When it compares two and there are more.
+        """
+        if self.test in OF_TWO and count > 2:
+            raise UserError(
+                f"modelling.steps: {self.step}.test: {self.test} compares two classes, here are {count}: "
+                f"{', '.join(OF_ANY)}"
+            )

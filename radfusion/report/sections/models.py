@@ -19,10 +19,23 @@ def choice(index: Index) -> str:
     final = index.final
     if final is None:
         return "No final model was chosen."
+    return f"The final model is {final.model}: {_reason(index, final)}. No test set took part in the choice."
+
+
+def _reason(index: Index, final: FittedModel) -> str:
+    """Why the final model was chosen, by the rule of the study."""
+    choice, metric = index.results.choice, f"{index.metric_name(MACRO_AUC)} on training out-of-fold predictions"
+    own, models = fixed(final.cv_macro_auc), count(len(index.results.models), "model")
+    if choice is None or choice.rule == "highest":
+        return f"of {models} it has the highest {metric} ({own})"
+    highest = f"{choice.best} ({fixed(choice.value)})"
+    if choice.rule == "named":
+        return f"the study file names it; its {metric} is {own}, the highest of {models} is that of {highest}"
+    error = "" if choice.se is None else f" of {fixed(choice.se)}"
+    near = "it is" if len(choice.within) == 1 else f"{len(choice.within)} are"
     return (
-        f"The final model is {final.model}: of {count(len(index.results.models), 'model')} it has the highest "
-        f"{index.metric_name(MACRO_AUC)} on training out-of-fold predictions "
-        f"({fixed(final.cv_macro_auc)}). No test set took part in the choice."
+        f"of {models}, {near} within one standard error{error} of the highest {metric}, that of {highest}; among these "
+        f"it has the fewest features ({choice.n_features}) and then the simplest classifier; its own is {own}"
     )
 
 
@@ -50,7 +63,7 @@ def _shuffled(index: Index) -> list[Text]:
     """What the whole chain finds in shuffled labels."""
     return [
         Text(
-            "With the labels of the training patients shuffled, cleaning, LASSO and logistic "
+            "With the labels of the training patients shuffled, all steps of the study and logistic "
             f"regression{_of_arm(each.model)} reached a mean out-of-fold {index.metric_name(MACRO_AUC)} of "
             f"{estimate(each)} over {count(each.n, 'repeat')}; chance is 0.5."
         )

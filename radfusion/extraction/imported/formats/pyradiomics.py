@@ -25,4 +25,4 @@ class PyRadiomics(TableFormat):
         """By what it tells of the extraction, or by the names of its features."""
         names = [str(name) for name in table.columns]
         told = any(name.startswith(("diagnostics_", "general_info_")) for name in names)
-        return told or any(FAMILY.search(name) for name in names)
+        return told or any(FAMILY.search(name) and ":" not in name for name in names)
