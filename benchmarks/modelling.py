@@ -39,6 +39,8 @@ RESULTS = Path(__file__).with_name("results") / "modelling.csv"
 SOURCES = {"radiomics": 3, "imagenet": 2, "radimagenet": 2}
 CLASSES = ("0", "1", "2")
 SEED, FOLDS = 1, 5
+#: What its processes are to find has to be in a module that they can import.
+PLAIN = "import sys, pathlib; from benchmarks.modelling_plain import main; main(pathlib.Path(sys.argv[1]))"
 
 
 def main() -> None:
@@ -91,7 +93,7 @@ def write_study(folder: Path, given: argparse.Namespace) -> None:
 def _values(rng: np.random.Generator, codes: np.ndarray, size: int) -> np.ndarray:
     """Features in groups of ten that go together; of every tenth group the level differs between classes."""
     groups = rng.normal(size=(len(codes), -(-size // 10)))
-    groups[:, ::10] += 0.4 * rng.normal(size=(len(CLASSES), len(groups[0, ::10])))[codes]
+    groups[:, ::10] += 0.8 * rng.normal(size=(len(CLASSES), len(groups[0, ::10])))[codes]
     return (np.repeat(groups, 10, axis=1) + 0.7 * rng.normal(size=(len(codes), 10 * groups.shape[1])))[:, :size]
 
 
@@ -100,11 +102,12 @@ def command(what: str, folder: Path, given: argparse.Namespace) -> dict[str, Any
     here, told = Path(__file__), folder / f"{what}.json"
     if what == "plain":
         shutil.rmtree(folder / "memory", ignore_errors=True)
-        line = [sys.executable, here.with_name("modelling_plain.py"), folder]
+        line = [sys.executable, "-W", "ignore", "-c", PLAIN, folder]
     else:
         sizes = ["--trials", str(given.trials), "--classifiers", *given.classifiers]
         line = [sys.executable, here, "--measure", what, "--folder", folder, *sizes]
-    subprocess.run(line, check=True, env=os.environ | {"PYTHONPATH": str(here.parents[1])})
+    quiet = {"PYTHONPATH": str(here.parents[1]), "PYTHONWARNINGS": "ignore"}
+    subprocess.run(line, check=True, env=os.environ | quiet)
     facts = {
         "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "what": what,

@@ -1,17 +1,15 @@
 """The modelling stage as a plain scikit-learn script: pipelines, cached steps, nested grid searches with two jobs.
 
-``python benchmarks/modelling_plain.py FOLDER`` reads what `modelling.py` put there (values, labels, folds, settings to
-try) and writes ``plain.json``. It is what a careful user writes: all steps are inside the pipeline, they are computed
-once per training part and kept on disk (``memory``), and grid searches run in two processes. It knows no radfusion.
+`modelling.py` calls :func:`main` in a process of its own, with a folder of values, labels, folds and settings to try;
+``plain.json`` comes back. It is what a careful user writes: all steps are inside the pipeline, they are computed once
+per training part and kept on disk (``memory``), and grid searches run in two processes. It knows no radfusion.
 """
 
 from __future__ import annotations
 
 import json
 import resource
-import sys
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,12 +127,12 @@ def scores(folder: Path) -> Iterator[float]:
             yield float(roc_auc_score(labels, found, multi_class="ovr"))
 
 
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")
+def main(folder: Path) -> None:
+    """Do the work and tell how long it took."""
     started = time.perf_counter()
-    aucs = list(scores(Path(sys.argv[1])))
+    aucs = list(scores(folder))
     facts = {"wall_s": time.perf_counter() - started}
     get_reusable_executor().shutdown(wait=True)  # only then the time of its processes is known
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     facts |= {"cpu_s": sum(each.ru_utime + each.ru_stime for each in used), "macro_auc": float(np.mean(aucs))}
-    Path(sys.argv[1], "plain.json").write_text(json.dumps(facts))
+    (folder / "plain.json").write_text(json.dumps(facts))

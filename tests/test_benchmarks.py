@@ -70,3 +70,15 @@ def test_the_modelling_stage_is_timed_beside_plain_scikit_learn(root, tmp_path):
     assert (table[["wall_s", "cpu_s"]] > 0).all(axis=None)
     # The same folds, the same settings, nearly the same steps: scores are of one size.
     assert abs(table["macro_auc"].diff().iloc[-1]) < 0.15
+
+
+@pytest.mark.slow
+def test_the_lasso_is_timed_beside_glmnet(root, tmp_path):
+    few = ["--cases", "120", "--features", "60", "--repeats", "1", "--out", tmp_path / "out.csv"]
+    subprocess.run([sys.executable, root / "benchmarks" / "lasso.py", *few], check=True, cwd=root)
+    table = pd.read_csv(tmp_path / "out.csv")
+    for _, rows in table.groupby(["classes", "grid"]):
+        assert rows["program"].iloc[0] == "radfusion"
+        assert (rows["cpu_s"] > 0).all()
+        assert rows["index_min"].max() - rows["index_min"].min() <= 1
+        assert np.ptp(rows["deviance_min"]) < 1e-2

@@ -202,8 +202,8 @@ class SelectedFeature(Noun):
     coefficient * (x - mean) / scale. x is the value of the feature table, filled in where missing; where PCA or ComBat
     come before, it is the value that came of these. ``mean`` and ``scale`` are those of the training set,
     ``fold_frequency`` is the share of training folds that selected the feature, ``bootstrap_frequency`` that of
-    bootstrap samples, None where none were drawn. Without coefficients there is no score: no LASSO was fitted, or a later
-    step took some of its features out.
+    bootstrap samples, None where none were drawn. Without coefficients there is no score: no LASSO was fitted, or a
+    later step took some of its features out.
     """
 
     feature: str

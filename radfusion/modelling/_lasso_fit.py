@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radfusion.errors import FeatureError
-from radfusion.modelling._lasso_solver import LassoSolver, class_probabilities
+from radfusion.modelling._lasso_columns import Columns, View
+from radfusion.modelling._lasso_solver import LassoSolver, class_probabilities, solve
 from radfusion.modelling._penalties import Grouped, Separate
 
 Floats = NDArray[np.float64]
@@ -70,62 +71,58 @@ class Solution(NamedTuple):
 class Fit:
     """Cases on their way along the path; unlike the whole data, a fold may lack a class."""
 
-    def __init__(self, x: Floats, labels: Integers, penalty: Penalty, *, n_classes: int, tolerance: float) -> None:
-        varies = x.max(axis=0) != x.min(axis=0)
-        self._centre = x.mean(axis=0)
-        self._scale = np.where(varies & penalty.standardize, x.std(axis=0), 1.0)
-        standardised = np.asfortranarray(np.where(varies, (x - self._centre) / self._scale, 0.0))
-        if penalty.alpha == 1.0:  # below, the split between equal columns is not arbitrary
-            standardised[:, _repeated(standardised)] = 0.0
+    def __init__(self, view: View, labels: Integers, penalty: Penalty, *, n_classes: int, tolerance: float) -> None:
         modelled = np.arange(n_classes) if n_classes > 2 else np.array([1])
         norm = Grouped() if penalty.grouped and n_classes > 2 else Separate()
-        indicator = (labels[:, None] == modelled).astype(np.float64)
-        self._solver = LassoSolver(standardised, indicator, norm, alpha=penalty.alpha, tolerance=tolerance)
-        self._null = self._solver.loss
-        self._smallest = 1e-2 if len(x) < x.shape[1] else 1e-4
-        self.null_deviance = 2.0 * len(x) * self._null
+        indicator = (labels[view.rows, None] == modelled).astype(np.float64)
+        self._view = view
+        self.solver = LassoSolver(view, indicator, norm, alpha=penalty.alpha, tolerance=tolerance)
+        self._null = self.solver.loss
+        self._smallest = 1e-2 if len(view.rows) < len(view) else 1e-4
+        self.null_deviance = 2.0 * len(view.rows) * self._null
 
-    def along(self, lambdas: int | Sequence[float] | Floats) -> Iterator[Solution]:
-        """Yield the solutions at the given lambdas, or along glmnet's grid of that length until glmnet would end it."""
+    def along(self, lambdas: int | Sequence[float] | Floats, beside: Sequence["Fit"] = ()) -> Iterator[Solution]:
+        """Yield the solutions at the given lambdas, or along glmnet's grid of that length until glmnet would end it.
+
+        Fits `beside` move along.
+        """
         own = isinstance(lambdas, int)
         ratios: list[float] = []
         for penalty in self._grid(lambdas) if isinstance(lambdas, int) else _checked_lambdas(lambdas):
-            solution = self.at(float(penalty))
+            solve([each.solver for each in (self, *beside)], float(penalty))
+            solution = self.solution(float(penalty))
             yield solution
             ratios.append(solution.deviance_ratio)
             flat = len(ratios) >= _FIRST_STOP and ratios[-1] - ratios[-2] < _SMALLEST_GAIN
             if own and (flat or (len(ratios) >= _FIRST_STOP and ratios[-1] > _LARGEST_RATIO)):
                 return
 
-    def at(self, penalty: float) -> Solution:
-        """Move on to lambda = `penalty`."""
-        self._solver.solve(penalty)
-        coefficients = self._solver.coefficients / self._scale
-        intercepts = self._solver.intercepts - coefficients @ self._centre
+    def solution(self, penalty: float) -> Solution:
+        """What was found at lambda = `penalty`, where the fit is."""
+        coefficients = self.solver.coefficients / self._view.scale
+        intercepts = self.solver.intercepts - coefficients @ self._view.centre
         if intercepts.size > 1:
             intercepts = intercepts - intercepts.mean()
-        return Solution(penalty, coefficients, intercepts, 1.0 - self._solver.loss / self._null)
+        return Solution(penalty, coefficients, intercepts, 1.0 - self.solver.loss / self._null)
 
     def _grid(self, count: int) -> Floats:
-        if self._solver.lambda_max <= 0.0:
+        if self.solver.lambda_max <= 0.0:
             raise FeatureError("no column of x varies together with the labels")
-        return np.asarray(self._solver.lambda_max * self._smallest ** np.linspace(0.0, 1.0, count))
+        return np.asarray(self.solver.lambda_max * self._smallest ** np.linspace(0.0, 1.0, count))
 
 
-def _repeated(standardised: Floats) -> NDArray[np.bool_]:
-    """Mark the columns that equal an earlier one or its negative: the split between them would be arbitrary."""
-    n, p = standardised.shape
-    key = np.abs(np.cos(np.arange(n)) @ standardised)
-    order = np.argsort(key, kind="stable")
-    squares = np.einsum("ij,ij->j", standardised, standardised)[order]
-    same = np.diff(key[order]) < 1e-9 * np.maximum(np.sqrt(n * squares[1:]), squares[1:] == 0.0)
-    left, right = order[:-1][same], order[1:][same]
-    products = np.einsum("ij,ij->j", standardised[:, left], standardised[:, right])
-    same[same] = np.abs(products) >= np.maximum(squares[:-1], squares[1:])[same] * (1.0 - 1e-12)
-    first = np.minimum.reduceat(order, np.flatnonzero(np.concatenate([[True], ~same])))
-    repeated = np.ones(p, dtype=bool)
-    repeated[first] = False
-    return repeated
+def fits(
+    x: Floats, labels: Integers, inside: Sequence[NDArray[np.bool_]], *, penalty: Penalty, tolerances: Sequence[float]
+) -> list[Fit]:
+    """Fits to the cases of each mask, which may move along the lambdas together."""
+    columns = Columns(x)
+    # Below an alpha of 1, the split between equal columns is not arbitrary.
+    views = [View(columns, each, standardize=penalty.standardize, merge=penalty.alpha == 1.0) for each in inside]
+    count = int(labels.max()) + 1
+    return [
+        Fit(view, labels, penalty, n_classes=count, tolerance=tolerance)
+        for view, tolerance in zip(views, tolerances, strict=True)
+    ]
 
 
 def checked(x: Floats, labels: Integers) -> tuple[Floats, Integers, int]:

@@ -13,11 +13,13 @@ References
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
+from radfusion.modelling._lasso_columns import View, products_of
 from radfusion.modelling._penalties import Descent, Norm
-from radfusion.modelling._quadratic import Floats, Mask, Quadratic, compiled, products
+from radfusion.modelling._quadratic import Floats, Indices, Mask, Quadratic, compiled
 
 _STEPS = 200
 _HALVINGS = 40
@@ -86,12 +88,34 @@ def _scores(coefficients: Floats, columns: Floats) -> Floats:
     return scores
 
 
+def _some_products(left: Floats, right: Floats, at: Indices, result: Floats) -> None:  # noqa: PLR0917
+    """Fill in the (a, b) products of (a, n) with (b, n) rows at some of b."""
+    for b in at:
+        for a in range(left.shape[0]):
+            total = 0.0
+            for i in range(right.shape[1]):
+                total += left[a, i] * right[b, i]
+            result[a, b] = total
+
+
+def solve(solvers: Sequence["LassoSolver"], penalty: float) -> None:
+    """Move solvers of the same columns to their solutions at lambda = `penalty`, together."""
+    for solver in solvers:
+        solver.begin(penalty)
+    moving = list(solvers)
+    while moving:
+        gradients = products_of([solver.view for solver in moving], [solver.residual for solver in moving])
+        done = [solver.settle(penalty, found) for solver, found in zip(moving, gradients, strict=True)]
+        moving = [solver for solver, settled in zip(moving, done, strict=True) if not settled]
+
+
 class LassoSolver:
     """Solutions at decreasing lambdas, each starting from those before.
 
     Parameters
     ----------
-    x : (n, p) array, columns with mean 0
+    view : View
+        p columns of n cases, with mean 0.
     indicator : (n, V) array of 0 and 1; V = 1 is the binomial model (1: second class), otherwise one column per class
     norm : Norm
         What lambda alpha is multiplied with; lambda (1 - alpha) goes to half the sum of squares.
@@ -100,22 +124,24 @@ class LassoSolver:
         No KKT condition of an accepted solution is missed by more than this share of lambda alpha.
     """
 
-    def __init__(self, x: Floats, indicator: Floats, norm: Norm, *, alpha: float, tolerance: float) -> None:
-        self._x = np.ascontiguousarray(x.T)
+    def __init__(self, view: View, indicator: Floats, norm: Norm, *, alpha: float, tolerance: float) -> None:
+        self.view = view
         self._indicator = np.ascontiguousarray(indicator.T)
         self._norm, self._alpha, self._tolerance = norm, alpha, tolerance
         self._weight = self._ridge = 0.0  # lambda alpha and lambda (1 - alpha)
         self._evaluate = compiled(_binomial if indicator.shape[1] == 1 else _multinomial)
         # Column 0 is the intercept, then come the admitted features in the order of admission.
-        self._columns: Floats = np.empty((x.shape[1] + 1, len(x)))
+        self._columns: Floats = np.empty((len(view) + 1, len(indicator)))
         self._columns[0] = 1.0
         self._features = np.empty(0, dtype=np.intp)
+        self._place = np.zeros(len(view), dtype=np.intp)  # among the columns; 0: not admitted
+        self._working = np.zeros(1, dtype=np.intp)  # columns that are looked at, of those admitted so far
         # A class without cases gets a probability too small to matter instead of an infinite intercept.
         share = np.clip(indicator.mean(axis=0), _ROUNDING, 1.0 - _ROUNDING)
         intercepts = np.log(share / (1.0 - share)) if share.size == 1 else np.log(share)
         self._probabilities: Floats = np.empty_like(self._indicator)
         self._start_at(intercepts[:, None])
-        self._strengths = self._strengths_of_features()
+        self._strengths = norm.strengths(view.products_with(self.residual))
         self.lambda_max = float(self._strengths.max(initial=0.0)) / alpha
         self._history: list[tuple[float, Floats]] = [(self.lambda_max, self._coefficients)]
         self._model: tuple[Quadratic, Descent] | None = None
@@ -133,43 +159,47 @@ class LassoSolver:
     @property
     def coefficients(self) -> Floats:
         """(V, p) coefficients of the standardised columns."""
-        full = np.zeros((len(self._coefficients), len(self._x)))
+        full = np.zeros((len(self._coefficients), len(self.view)))
         full[:, self._features] = self._coefficients[:, 1:]
         return full
 
-    def solve(self, penalty: float) -> None:
-        """Move to the solution at lambda = `penalty`, no larger than the lambda before."""
+    @property
+    def residual(self) -> Floats:
+        """(V, n) derivatives of the loss by the scores."""
+        return np.asarray((self._probabilities - self._indicator) / self._indicator.shape[1])
+
+    def begin(self, penalty: float) -> None:
+        """Move to lambda = `penalty`, no larger than the one before, as far as strong rules see the solution."""
         self._weight, self._ridge = penalty * self._alpha, penalty * (1.0 - self._alpha)
         strong = 2.0 * penalty - max(self._history[-1][0], penalty)
+        self._working = self._present()
         self._admit(self._strengths >= strong * self._alpha)
         self._extrapolate(penalty)
-        while True:
-            self._descend(penalty)
-            self._strengths = self._strengths_of_features()
-            missed = self._strengths > self._weight * (1.0 + self._tolerance)
-            missed[self._features] = False
-            if not missed.any():
-                break
+        self._descend(penalty)
+
+    def settle(self, penalty: float, gradients: Floats) -> bool:
+        """Look at the (V, p) derivatives by all features; False: more had to be admitted, look again."""
+        self._strengths = self._norm.strengths(gradients)
+        missed = self._strengths > self._weight * (1.0 + self._tolerance)
+        missed[self._features[self._working[1:] - 1]] = False
+        if missed.any():
             self._admit(missed)
+            self._descend(penalty)
+            return False
         if self._ridge == 0.0:
             self._norm.centre(self._coefficients)
         self._history = [self._history[-1], (penalty, self._coefficients.copy())]
+        return True
 
     def _start_at(self, coefficients: Floats) -> None:
         self._coefficients = coefficients
         self._scores: Floats = compiled(_scores)(coefficients, self._columns)
         self._loss: float = self._evaluate(self._scores, self._indicator, self._probabilities)
 
-    def _residual(self) -> Floats:
-        return np.asarray((self._probabilities - self._indicator) / self._indicator.shape[1])
-
-    def _strengths_of_features(self) -> Floats:
-        """(p,) weight of the norm that would hold each feature at zero."""
-        return self._norm.strengths(products(self._residual(), self._x))
-
-    def _gradient(self, columns: Floats) -> Floats:
-        """Derivatives of the smooth part of the objective by the admitted coefficients."""
-        gradient = products(self._residual(), columns)
+    def _gradient(self, at: Indices) -> Floats:
+        """(V, q) derivatives of the smooth part by some of the admitted features; 0 elsewhere."""
+        gradient = np.zeros_like(self._coefficients)
+        compiled(_some_products)(self.residual, self._columns, at, gradient)
         if self._ridge > 0.0:
             gradient[:, 1:] += self._ridge * self._coefficients[:, 1:]
         return gradient
@@ -180,11 +210,13 @@ class LassoSolver:
         return self._weight * self._norm.value(coefficients) + 0.5 * self._ridge * squares
 
     def _admit(self, mask: Mask) -> None:
-        mask[self._features] = False
-        new = np.flatnonzero(mask)
+        """Add features to those that are looked at."""
+        new = np.flatnonzero(mask & (self._place == 0))
         first = self._coefficients.shape[1]
-        self._columns[first : first + new.size] = self._x[new]
+        self._columns[first : first + new.size] = self.view.columns(new)
         self._features = np.concatenate([self._features, new])
+        self._place[new] = first + np.arange(new.size)
+        self._working = np.union1d(self._working, self._place[mask])
         self._coefficients = np.hstack([self._coefficients, np.zeros((len(self._coefficients), new.size))])
 
     def _extrapolate(self, penalty: float) -> None:
@@ -201,13 +233,16 @@ class LassoSolver:
         self._start_at(start)
 
     def _descend(self, penalty: float) -> None:
-        """Minimise over the admitted features."""
-        columns = self._columns[: self._coefficients.shape[1]]
+        """Minimise over the working features; between a first and a last look at all, over those that matter."""
         enough = max(self._tolerance * self._weight, _ROUNDING)
         before, wanted = np.inf, np.empty(self._coefficients.shape, dtype=bool)
+        at = self._working
         for _ in range(_STEPS):
-            gradient = self._gradient(columns)
+            gradient = self._gradient(at)
             worst = self._norm.examine(self._weight, self._coefficients, gradient, wanted=wanted)
+            if worst <= enough and at is not self._working:
+                at = self._working
+                continue
             if worst <= enough:
                 return
             if self._model is None or worst > _SLOW * before:
@@ -223,8 +258,16 @@ class LassoSolver:
             direction = np.zeros_like(self._coefficients)
             direction[quadratic.at] = change
             self._move(direction, float(slope @ change))
-            before = worst
+            at, before = self._present(), worst
         warnings.warn(f"LASSO at lambda = {penalty:.6g}: KKT conditions are missed by {worst:.3g}", RuntimeWarning, 3)
+
+    def _present(self) -> Indices:
+        """Admitted features that are not zero or have a part in the quadratic."""
+        present = (self._coefficients != 0.0).any(axis=0)
+        present[0] = True
+        if self._model is not None:
+            present[self._model[0].at[1]] = True
+        return np.flatnonzero(present)
 
     def _move(self, direction: Floats, slope: float) -> None:
         """Halve the step along `direction` until the objective falls by a share of what is promised."""

@@ -39,13 +39,14 @@ def training_contract(
     """
     asks = preparation.asks
     inputs = list(preparation.inputs)
+    needed = {name.split(":", 1)[0] for name in inputs}
     return InputContract(
         radfusion=__version__,
         model=model,
         classes=tuple(_class_facts(rows, label) for label in cohort.classes),
         n_cases=len(rows),
         n_patients=int(rows["patient"].nunique()),
-        sources=tuple(_source(name, table) for name in table.sources),
+        sources=tuple(_source(name, table) for name in table.sources if name in needed),
         features=tuple(_range(name, table.frame.loc[rows.index, name]) for name in inputs),
         missing=_missing(preparation),
         asks=asks,

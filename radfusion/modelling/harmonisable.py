@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -41,15 +42,15 @@ def check_harmonisation(steps: Sequence[Step], cohort: Cohort, plan: FoldPlan, *
     for step in steps:
         if isinstance(step, Combat):
             _check_columns(step, cohort)
-            splits = list(_splits(cohort, plan, seed=seed))
-            for name in (step.batch, *step.preserve):
-                for split in splits:
-                    _check_split(step, name, split, numeric=_numeric(cohort, name))
+            for name, split in product((step.batch, *step.preserve), list(_splits(cohort, plan, seed=seed))):
+                _check_split(step, name, split, numeric=_numeric(cohort, name))
 
 
 def _check_columns(step: Combat, cohort: Cohort) -> None:
     key = f"modelling.steps: {step.step}"
-    there = [name for name in ("centre", *cohort.covariates) if name in cohort.frame and cohort.frame[name].notna().any()]
+    there = [
+        name for name in ("centre", *cohort.covariates) if name in cohort.frame and cohort.frame[name].notna().any()
+    ]
     for name in (step.batch, *step.preserve):
         if name not in there:
             raise UserError(f"{key}: the cohort table has no {name!r}; it has {', '.join(there) or 'no covariate'}")
@@ -67,11 +68,13 @@ def _check_columns(step: Combat, cohort: Cohort) -> None:
     found = sorted(set(fact_of_cases(cohort.of_set("training").frame, step.batch)))
     if len(found) < 2:
         raise UserError(
-            f"{key}: all training cases have the {step.batch} {', '.join(found)}; two or more are needed: take the step "
-            "out of modelling.steps"
+            f"{key}: all training cases have the {step.batch} {', '.join(found)}; two or more are needed: take the "
+            "step out of modelling.steps"
         )
     if step.reference is not None and step.reference not in found:
-        raise UserError(f"{key}.reference: no training case has the {step.batch} {step.reference!r}; {', '.join(found)}")
+        raise UserError(
+            f"{key}.reference: no training case has the {step.batch} {step.reference!r}; {', '.join(found)}"
+        )
 
 
 def _numeric(cohort: Cohort, name: str) -> bool:
@@ -90,7 +93,9 @@ def _splits(cohort: Cohort, plan: FoldPlan, *, seed: int) -> Iterator[Split]:
         within = outer != fold
         part = training[within]
         yield f"fold {fold + 1}", part, training[~within]
-        inner = labels.take(within).folds(plan.inner, seed=seed) if plan.inner is not None else np.empty(0, dtype=np.intp)
+        inner = (
+            labels.take(within).folds(plan.inner, seed=seed) if plan.inner is not None else np.empty(0, dtype=np.intp)
+        )
         for number in np.unique(inner):
             yield f"inner fold {number + 1} of fold {fold + 1}", part[inner != number], part[inner == number]
 
@@ -103,7 +108,7 @@ def _check_split(step: Combat, name: str, split: Split, *, numeric: bool) -> Non
     batch = name == step.batch
     if batch and len(known) < 2:
         raise UserError(
-            f"modelling.steps: {step.step}: without {where} the training cases have one {name} only, {', '.join(known)}: "
+            f"modelling.steps: {step.step}: without {where} the training cases have one {name}, {', '.join(known)}: "
             "take the step out, or use fewer folds"
         )
     if not strange or (numeric and not batch) or (batch and step.unseen == "unchanged"):

@@ -16,11 +16,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radfusion.errors import FeatureError
 from radfusion.modelling._held_out import MEASURES, judged
-from radfusion.modelling._lasso_fit import Fit, Floats, Integers, Penalty, Solution, checked, one_thread, probabilities
+from radfusion.modelling._lasso_fit import (
+    Fit,
+    Floats,
+    Integers,
+    Penalty,
+    Solution,
+    checked,
+    fits,
+    one_thread,
+    probabilities,
+)
 
 __all__ = ["LassoCV", "LassoPath", "Penalty", "cross_validated_lasso", "lasso_path"]
 
@@ -151,9 +160,9 @@ def lasso_path(
     >>> int(path.n_nonzero[0]), np.flatnonzero(path.coefficients[5, 0]).tolist()
     (0, [2])
     """
-    x, labels, n_classes = checked(x, labels)
+    x, labels, _ = checked(x, labels)
     with one_thread():
-        fit = Fit(x, labels, penalty, n_classes=n_classes, tolerance=tolerance)
+        (fit,) = fits(x, labels, [np.ones(len(x), dtype=bool)], penalty=penalty, tolerances=[tolerance])
         return _path(list(fit.along(lambdas)), fit)
 
 
@@ -195,7 +204,7 @@ def cross_validated_lasso(
     FeatureError
         As `lasso_path`; also fewer than two folds, an unknown measure, or folds without an AUC.
     """
-    x, labels, n_classes = checked(x, labels)
+    x, labels, _ = checked(x, labels)
     folds = np.asarray(folds)
     names, sizes = np.unique(folds, return_counts=True)
     if folds.shape != labels.shape or names.size < 2:
@@ -204,34 +213,26 @@ def cross_validated_lasso(
         raise FeatureError(f"measure is {measure!r}; {', '.join(MEASURES)} known")
     of, sign = MEASURES[measure]
     with one_thread():
-        fit = Fit(x, labels, penalty, n_classes=n_classes, tolerance=_TOLERANCE)
-        parts = [_Part(x, labels, folds == name, penalty=penalty, n_classes=n_classes) for name in names]
+        outside = [np.ones(len(x), dtype=bool), *(folds != name for name in names)]
+        tolerances = [_TOLERANCE] + [_FOLD_TOLERANCE] * names.size
+        whole, *parts = fits(x, labels, outside, penalty=penalty, tolerances=tolerances)
+        held_out = [(x[folds == name], labels[folds == name]) for name in names]
         solutions: list[Solution] = []
         values: list[list[float]] = []
-        for solution in fit.along(lambdas):
+        for solution in whole.along(lambdas, parts):
             solutions.append(solution)
-            values.append([of(part.predict_proba(solution.penalty), part.labels) for part in parts])
+            found = (part.solution(solution.penalty) for part in parts)
+            predicted = (
+                probabilities(cases, each.coefficients, each.intercepts)
+                for (cases, _), each in zip(held_out, found, strict=True)
+            )
+            values.append([of(each, own) for each, (_, own) in zip(predicted, held_out, strict=True)])
             endable = isinstance(lambdas, int) and measure == "deviance"
             if endable and sizes @ values[-1] > _HOPELESS * (sizes @ values[0]):
                 break
-    return LassoCV(_path(solutions, fit), *judged(np.array(values), sizes, sign))
+    return LassoCV(_path(solutions, whole), *judged(np.array(values), sizes, sign))
 
 
 def _path(solutions: list[Solution], fit: Fit) -> LassoPath:
     lambdas, coefficients, intercepts, ratio = (np.array(values) for values in zip(*solutions, strict=True))
     return LassoPath(lambdas, coefficients, intercepts, ratio, fit.null_deviance)
-
-
-class _Part:
-    """One fold: a fit to the cases outside it, to predict those inside."""
-
-    def __init__(
-        self, x: Floats, labels: Integers, inside: NDArray[np.bool_], *, penalty: Penalty, n_classes: int
-    ) -> None:
-        outside = ~inside
-        self._fit = Fit(x[outside], labels[outside], penalty, n_classes=n_classes, tolerance=_FOLD_TOLERANCE)
-        self._x, self.labels = x[inside], labels[inside]
-
-    def predict_proba(self, penalty: float) -> Floats:
-        solution = self._fit.at(penalty)
-        return probabilities(self._x, solution.coefficients, solution.intercepts)

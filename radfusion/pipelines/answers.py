@@ -35,7 +35,7 @@ def answers_of(
     notes : mapping of str to tuple of CaseWarning
         What is known of a case already.
     """
-    if frame.empty:
+    if not len(frame):
         return
     predictions, facts = model.predict(FeatureTable(frame), cohort), case_facts(cohort, cohort.frame)
     names = {each.label: each.name for each in model.contract.classes}

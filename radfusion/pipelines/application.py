@@ -187,7 +187,7 @@ class _Application:
             excluded |= {item.case: item for item in table.exclusions if item.case not in excluded}
         usable = cohort.without([case for case in cohort.frame.index if case in excluded])
         cases = usable.frame.index
-        frame = pd.concat([part.reindex(cases) for part in parts], axis=1)
+        frame = pd.concat([pd.DataFrame(index=cases), *(part.reindex(cases) for part in parts)], axis=1)
         looked = self._looked_at(usable)
         told_of = {case: (*looked.get(case, ()), *notes) for case in map(str, cases)}
         answers = tuple(answers_of(self.model, frame, usable, notes=told_of))

@@ -9,6 +9,7 @@ from functools import reduce
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
 from radfusion.core.results import Estimate, Exclusion, FeatureSource, Stability
+from radfusion.errors import FeatureError
 from radfusion.extraction.extractors.base import Extractor
 from radfusion.modelling.arm_plan import ArmPlan, LateArm, planned_arms
 from radfusion.modelling.arms import ArmFit, LateFit
@@ -47,8 +48,16 @@ def plan_of(study: Study, sources: Collection[str]) -> ArmPlan:
 
 
 def arm_tables(study: Study, tables: Mapping[str, FeatureTable]) -> dict[str, FeatureTable]:
-    """Features of the arms that are fitted, by arm, of the tables of the sources that are there."""
+    """Features of the arms that are fitted, by arm, of the tables of the sources that are there.
+
+    Raises
+    ------
+    FeatureError
+        When the study fits named arms alone, and no source of any is there.
+    """
     joined = plan_of(study, tables).joined
+    if not joined:
+        raise FeatureError(f"modelling.arms: no arm is left; sources that are here: {', '.join(tables)}")
     return {name: reduce(FeatureTable.join, (tables[source] for source in of)) for name, of in joined.items()}
 
 

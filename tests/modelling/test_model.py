@@ -16,7 +16,7 @@ from radfusion.core.features import FeatureTable
 from radfusion.core.hashing import content_hash, file_hash
 from radfusion.errors import FeatureError, RunError, UnknownNameError
 from radfusion.modelling.classifiers import CLASSIFIERS
-from radfusion.modelling.contract import range_warnings
+from radfusion.modelling.contract import merged_contract, range_warnings
 from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.fusion import LATE_RULES, late_fusion
 from radfusion.modelling.model import fit_model, fuse_models
@@ -315,3 +315,13 @@ def test_facts_are_asked_only_where_a_transform_asks(study, saved):
     model = load_model(saved("logistic"))
     assert (model.contract.centres, dict(model.contract.covariates)) == ((), {})
     assert isinstance(replace(model, rule=None).probabilities(pd.DataFrame(study[1].frame)), np.ndarray)
+
+
+def test_a_fusion_asks_all_that_its_parts_ask(saved):
+    one = load_model(saved("logistic")).contract
+    asking = {"asks": {"centre": ("A", "B"), "age": ()}, "centres": ("A", "B")}
+    other = one.model_copy(update={"asks": {"centre": ("B", "C")}, "centres": ("B", "C"), "n_cases": 3})
+    merged = merged_contract("late/logistic", [one.model_copy(update=asking), other])
+    assert merged.asks == {"centre": ("B",), "age": ()}
+    assert (merged.model, merged.n_cases, merged.centres) == ("late/logistic", one.n_cases, ("A", "B", "C"))
+    assert merged_contract("late", [one, other]).asks == {"centre": ("B", "C")}

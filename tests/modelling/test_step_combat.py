@@ -83,7 +83,9 @@ def test_the_shift_of_a_centre_goes_and_the_class_stays():
 
 def test_effects_of_covariates_stay():
     frame, facts, codes = simulated(n=300)
-    older = facts.assign(age=np.where(facts["centre"] == "C", facts["age"].astype(int) + 30, facts["age"].astype(int)).astype(str))
+    older = facts.assign(
+        age=np.where(facts["centre"] == "C", facts["age"].astype(int) + 30, facts["age"].astype(int)).astype(str)
+    )
     aged = frame.assign(**{"s:f1": frame["s:f1"] + np.where(facts["centre"] == "C", 3.0, 0.0)})
     inside = (facts["centre"] == "C").to_numpy()
 
@@ -196,11 +198,11 @@ def test_the_check_names_sets_and_folds_whose_centres_nobody_knows():
     check_harmonisation([Combat(unseen="unchanged")], cohort(facts, codes, sets), PLAN, seed=1)
     rare = facts.copy()
     rare.loc["case-10", "centre"] = "E"
-    with pytest.raises(UserError, match="fold . has 1 cases of the centre 'E'"):
+    with pytest.raises(UserError, match=r"fold . has 1 cases of the centre 'E'"):
         check_harmonisation([Combat()], cohort(rare, codes), PLAN, seed=1)
     category = facts.copy()
     category.loc["case-10", "sex"] = "other"
-    with pytest.raises(UserError, match="has 1 cases of the sex 'other'.*: leave such cases out"):
+    with pytest.raises(UserError, match=r"has 1 cases of the sex 'other'.*: leave such cases out"):
         check_harmonisation([Combat(preserve=("sex",))], cohort(category, codes), PLAN, seed=1)
 
 
@@ -212,9 +214,9 @@ def test_the_check_names_columns_and_what_to_write():
         check_harmonisation([Combat(preserve=("age",))], cohort(facts, codes, types={}), PLAN, seed=1)
     with pytest.raises(UserError, match="all training cases have the centre A; two or more are needed: take the step"):
         check_harmonisation([Combat()], cohort(facts.assign(centre="A"), codes), PLAN, seed=1)
+    unknown = facts.copy()
+    unknown.loc["case-03", "centre"] = None
     with pytest.raises(UserError, match="no centre is known of case 'case-03'"):
-        unknown = facts.copy()
-        unknown.loc["case-03", "centre"] = None
         check_harmonisation([Combat()], cohort(unknown, codes), PLAN, seed=1)
     with pytest.raises(UserError, match="no training case has the centre 'Z'; A, B, C"):
         check_harmonisation([Combat(reference="Z")], cohort(facts, codes), PLAN, seed=1)

@@ -123,7 +123,7 @@ def test_mrmr_ties_go_by_name_and_all_may_stay(training):
 
 def test_constant_features_go_and_huge_or_tiny_ones_stay(training):
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(40, 5)) * np.array([0, 1e-14, 1e-200, 1e200, 1]) + np.array([7, 1, 0, 0, 0])
+    values = rng.normal(size=(40, 5)) * np.array([0, 1e-14, 1e-200, 1e90, 1]) + np.array([7, 1, 0, 0, 0])
     assert kept(Variance(), training(values=values, codes=np.arange(40) % 2)) == ("a:f002", "a:f003", "a:f004")
 
 

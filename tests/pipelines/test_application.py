@@ -21,15 +21,20 @@ from radfusion.core.features import FeatureTable
 from radfusion.core.predictions import Predictions
 from radfusion.core.results import StudyResults
 from radfusion.errors import CohortError, FeatureError, RunError, UserError
+from radfusion.execution.executors import Serial
 from radfusion.execution.progress import Progress
 from radfusion.extraction.clinical import clinical_table
 from radfusion.extraction.imported import Imported, imported_table
+from radfusion.imaging.loading import CaseFiles
+from radfusion.imaging.settings import ImagingSettings
 from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.model import Model, fit_model, fuse_models
 from radfusion.modelling.settings import ModellingSettings
 from radfusion.modelling.stored import save_model
 from radfusion.pipelines.application import predict_case, predict_table, write_answers
+from radfusion.pipelines.asked_sources import asked_extractor
+from radfusion.pipelines.case_notes import case_notes
 from radfusion.pipelines.contracts import with_contract
 from radfusion.pipelines.fusion import available_extractors
 from radfusion.study import Study
@@ -363,3 +368,48 @@ def test_a_radiomics_model_needs_no_torch(world: World, saved: Callable[[str], t
         "sys.exit(sum(name in sys.modules for name in ('torch', 'matplotlib', 'jinja2', 'optuna')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_batches_of_training_are_used_again_and_other_versions_are_told(world: World, tmp_path: Path) -> None:
+    model, _ = world.fit(("random",), steps=KINDS["pca"][1]["steps"])
+    (source,) = model.contract.sources
+    other = source.model_copy(update={"identity": dict(source.identity) | {"batch_size": 3, "torch": "0.1"}})
+    extractor, notes = asked_extractor(other, tmp_path)
+    assert (extractor.identity()["batch_size"], extractor.identity()["backend"]) == (3, source.identity["backend"])
+    assert notes == ("source 'random': torch is not that of training; last digits may differ",)
+    save_model(replace(model, contract=model.contract.model_copy(update={"sources": (other,)})), tmp_path)
+    warnings = predict_case(tmp_path, *world.files(world.cohort.frame.index[0])).warnings
+    assert [each.message for each in warnings if each.kind == "computing"] == list(notes)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_spacing_unlike_that_of_training_is_warned_of(world: World, known: bool) -> None:
+    case = world.cohort.frame.index[0]
+    files = [CaseFiles(case, *map(str, world.files(case)))]
+    imaging = ImagingSettings(spacing=None if known else (0.2, 0.2))
+    notes = case_notes(files, imaging, spaced=known, executor=Serial())[case]
+    words = (
+        "is unknown, that of the training cases was known" if known else "is known, that of the training cases was not"
+    )
+    assert any(words in each.message for each in notes if each.kind == "image")
+    alike = case_notes(files, imaging, spaced=not known, executor=Serial())[case]
+    assert not any("pixel spacing" in each.message for each in alike)
+
+
+def test_a_table_without_features_of_the_model_is_refused(
+    world: World, saved: Callable[[str], tuple[Path, Predictions]], tmp_path: Path
+) -> None:
+    folder, _ = saved("alone")
+    cases = table_of(world, [world.cohort.frame.index[0]], tmp_path / "new.csv")
+    with pytest.raises(FeatureError, match=r"new\.csv: no column is a feature of the model; they are named radiomics:"):
+        predict_table(folder, cases, features=[cases])
+
+
+def test_a_source_that_gave_no_feature_is_not_asked_for(world: World, tmp_path: Path) -> None:
+    steps = ("missing", {"step": "univariate", "alpha": 1e-12}, "scale")
+    model, predictions = world.fit(("radiomics", "random"), steps=steps)
+    save_model(model, tmp_path)
+    answer = predict_case(tmp_path, *world.files(world.cohort.frame.index[0]))
+    assert model.contract.sources == ()
+    assert list(answer.probabilities.values()) == predictions.probabilities[0].tolist()
+    assert "the shares of the classes" in answer.explanation.method

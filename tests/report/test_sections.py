@@ -262,3 +262,17 @@ def test_comparisons_that_do_not_fit_are_counted(results):
 def test_how_to_run_again_says_where_the_study_file_belongs(results):
     blocks = SECTIONS["reproducibility"].build(Index(results))
     assert any("put it there, beside the cohort folder" in text for text in texts(blocks))
+
+
+def test_the_gain_of_each_step_says_what_was_added(results):
+    found = table(SECTIONS["gains"].build(Index(results)), "gains")
+    words = [tuple(cell.text for cell in row[:3]) for row in found.rows]
+    assert ("radiomics", "imagenet", "early-imagenet") in words
+    pointers = {cell.ref for row in found.rows for cell in row if cell.ref}
+    assert pointers
+    assert all(pointer.startswith("/comparisons/") for pointer in pointers)
+
+
+def test_arms_without_common_sources_have_no_gain(results):
+    alone = tuple(each for each in results.models if len(each.sources) == 1)
+    assert SECTIONS["gains"].build(Index(results.model_copy(update={"models": alone}))) == []

@@ -92,8 +92,8 @@ class Harmonised(Transform):
             first = int((~known).argmax())
             raise FeatureError(
                 f"step combat: case {facts.index[first]!r} has the {self.batch} {batches[first]!r}, which no training "
-                f"case at hand has (known: {', '.join(self.batches)}): leave such cases out, have the {self.batch} among "
-                "the training cases, or set unseen: unchanged in the step, so that they pass as they are"
+                f"case at hand has (known: {', '.join(self.batches)}): leave such cases out, have the {self.batch} "
+                "among the training cases, or set unseen: unchanged in the step, so that they pass as they are"
             )
         result = values.copy()
         if known.any():
@@ -104,7 +104,9 @@ class Harmonised(Transform):
     def restrict(self, outputs: Sequence[str]) -> Harmonised:
         """The same for some of the features."""
         at = positions(self.names, outputs)
-        return self.kept({name: array[..., at] for name, array in self.arrays().items()}, self.told() | {"names": outputs})
+        return self.kept(
+            {name: array[..., at] for name, array in self.arrays().items()}, self.told() | {"names": outputs}
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Those of the :class:`Harmonisation`."""
@@ -210,8 +212,8 @@ def fact_of_cases(facts: pd.DataFrame, name: str) -> Texts:
     absent = texts.str.lower().isin(_UNKNOWN | {""})
     if absent.any():
         raise FeatureError(
-            f"step combat: no {name} is known of case {facts.index[absent][0]!r} ({int(absent.sum())} such cases): fill it "
-            "in or leave these cases out"
+            f"step combat: no {name} is known of case {facts.index[absent][0]!r} ({int(absent.sum())} such cases): "
+            "fill it in or leave these cases out"
         )
     return np.asarray(texts.to_numpy(dtype=object))
 
@@ -238,7 +240,7 @@ def _coded(facts: pd.DataFrame, preserved: Sequence[Preserved]) -> Floats:
             first = int((~known).argmax())
             allowed = f"one of {', '.join(categories)}" if categories else "a number"
             raise FeatureError(
-                f"step combat: case {facts.index[first]!r} has the {name} {texts[first]!r}; {allowed} is needed, as the "
-                "training cases at hand have"
+                f"step combat: case {facts.index[first]!r} has the {name} {texts[first]!r}; {allowed} is needed, as "
+                "the training cases at hand have"
             )
     return np.hstack(columns)

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 class Missing(Step):
     """Features without a finite value in too many training cases go; elsewhere a training value stands in.
 
-    An infinite value is a missing one. A feature that no training case has always goes: nothing could stand in for it.
-    A chain that does not begin with such a step for all its features gets it.
+    A value that is infinite, or 1e100 and more, is a missing one. A feature that no training case has always goes:
+    nothing could stand in for it. A chain that does not begin with such a step for all its features gets it.
     """
 
     takes_missing: ClassVar[bool] = True
@@ -37,7 +37,7 @@ class Missing(Step):
         stays = (share <= self.max_share) & (share < 1)
         values = training.rows.values[:, stays]
         names = np.array(training.rows.names, dtype=object)[stays]
-        middle = _medians(values) if self.fill == "median" else _means(values)
+        middle = _medians(values) if self.fill == "median" else np.nanmean(values, axis=0)
         return FittedStep(Impute(tuple(names), middle), {"filled": int(absent[:, stays].sum())})
 
 
@@ -47,11 +47,4 @@ def _medians(values: Floats) -> Floats:
     known = np.count_nonzero(~np.isnan(ordered), axis=1)
     columns = np.arange(len(ordered))
     low, high = ordered[columns, (known - 1) // 2], ordered[columns, known // 2]
-    return np.asarray(np.where(low == high, low, low / 2 + high / 2))
-
-
-def _means(values: Floats) -> Floats:
-    """(p,) mean of the known values of each column; the sum of very large values does not overflow."""
-    largest = np.nanmax(np.abs(values), axis=0, initial=0.0)
-    scale = np.where(largest > 0, largest, 1.0)
-    return np.asarray(scale * np.nanmean(values / scale, axis=0))
+    return np.asarray((low + high) / 2)

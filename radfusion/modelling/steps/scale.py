@@ -36,7 +36,7 @@ class Scale(Step):
     def fit(self, training: Training) -> FittedStep:
         """Fit on training rows."""
         values = training.rows.values
-        # Through the unit range, so that squares of very large values do not overflow.
+        # Through the unit range, so that squares of very small values are numbers.
         largest = np.abs(values).max(axis=0, initial=0.0)
         factor = np.where(largest > 0, largest, 1.0)
         unit = values / factor

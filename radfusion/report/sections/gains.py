@@ -28,8 +28,8 @@ def build(index: Index) -> list[Block]:
     columns = [column for name in sets for column in (f"{name.capitalize()}: gain", "P")]
     return [
         Text(
-            f"Each line adds sources to an arm; the gain is the difference in {index.metric_name(MACRO_AUC)} between the "
-            "best models of both arms, which training folds chose. A gain whose interval holds zero is not shown."
+            f"Each line adds sources to an arm; the gain is the difference in {index.metric_name(MACRO_AUC)} between "
+            "the best models of both arms, which training folds chose. Where an interval holds zero, none was shown."
         ),
         Table(
             name="gains",
@@ -48,9 +48,8 @@ def _steps(index: Index) -> Steps:
     found: Steps = {}
     for at, each in enumerate(index.results.comparisons):
         declared = each.role in ("primary", "secondary") and each.class_ is None and set(each.models) <= set(sources)
-        for more, less in (each.models, each.models[::-1]) if declared else ():
-            if sources[less] < sources[more]:
-                found.setdefault((more, less), {})[each.set] = (at, each)
+        if declared and sources[each.models[1]] < sources[each.models[0]]:
+            found.setdefault(each.models, {})[each.set] = (at, each)
     return dict(sorted(found.items(), key=lambda step: (len(sources[step[0][1]]), step[0][1])))
 
 
