@@ -48,8 +48,11 @@ def main() -> None:
         arrays = simulated(given.cases, given.features, classes)
         for grid in ("own", "given"):
             about = {"classes": classes, "cases": given.cases, "features": given.features, "grid": grid}
-            rows += [about | row for row in compared(arrays, grid, rscript, repeats=given.repeats)]
+            found = [about | row for row in compared(arrays, grid, rscript, repeats=given.repeats)]
+            print(*found, sep="\n", flush=True)
+            rows += found
     table = pd.DataFrame(rows).assign(compile_s=seconds, **where())
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(given.out, index=False, float_format="%.6g", lineterminator="\n")
     print(table.drop(columns=["date", "processor", "versions"]).to_string(index=False))
 
