@@ -16,6 +16,7 @@ from radfusion.modelling.preparation import PreparationTask, completed, prepare
 from radfusion.modelling.rows import Rows
 from radfusion.modelling.settings import ModellingSettings
 from radfusion.modelling.steps.base import Step
+from radfusion.modelling.steps.combat import Combat
 from radfusion.modelling.tuning import TuningSettings
 
 __all__ = ["Chain"]
@@ -35,7 +36,8 @@ class Chain:
     hyperparameters : mapping
         Those that replace its defaults.
     steps : tuple of Step
-        As in the study.
+        As in the study, but for centres: a repetition deals cases anew and may leave a small centre without training
+        cases, whose other cases then pass as they are.
     balance : BalanceSettings
         Weights and resampling.
     seed : int
@@ -54,7 +56,7 @@ class Chain:
     ) -> Chain:
         """The chain of a study with one of its classifiers; hyperparameters are by default those that it states."""
         chosen = settings.hyperparameters.get(classifier, {}) if chosen is None else chosen
-        return cls(classifier, chosen, completed(settings.steps), settings.balance, seed)
+        return cls(classifier, chosen, tuple(map(_lenient, completed(settings.steps))), settings.balance, seed)
 
     @property
     def key(self) -> list[Any]:
@@ -100,3 +102,7 @@ class Chain:
             seed=self.seed,
         )
         return fit_part(task).probabilities
+
+
+def _lenient(step: Step) -> Step:
+    return step.model_copy(update={"unseen": "unchanged"}) if isinstance(step, Combat) else step

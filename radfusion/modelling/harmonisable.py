@@ -10,7 +10,7 @@ import pandas as pd
 
 from radfusion.core.cohort import Cohort
 from radfusion.errors import FeatureError, UserError
-from radfusion.modelling.folds import FoldPlan, TrainingLabels
+from radfusion.modelling.folds import INNER, FoldPlan, TrainingLabels
 from radfusion.modelling.steps.base import Step
 from radfusion.modelling.steps.combat import Combat, fact_of_cases
 
@@ -94,7 +94,9 @@ def _splits(cohort: Cohort, plan: FoldPlan, *, seed: int) -> Iterator[Split]:
         part = training[within]
         yield f"fold {fold + 1}", part, training[~within]
         inner = (
-            labels.take(within).folds(plan.inner, seed=seed) if plan.inner is not None else np.empty(0, dtype=np.intp)
+            labels.take(within).folds(plan.inner, seed=seed, key=INNER)
+            if plan.inner is not None
+            else np.empty(0, dtype=np.intp)
         )
         for number in np.unique(inner):
             yield f"inner fold {number + 1} of fold {fold + 1}", part[inner != number], part[inner == number]

@@ -112,7 +112,9 @@ def test_a_second_run_comes_from_the_cache_byte_for_byte(
     notes = Notes()
     run(Study.from_yaml(small_study), tmp_path, executor="serial", cache=small_cache, progress=notes, offline=True)
     assert (tmp_path / "results.json").read_bytes() == (small_run / "results.json").read_bytes()
-    assert sum("0 computed" in note for note in notes.ends) == 5  # self-test, selection, classifiers, shuffled labels, splits
+    assert (
+        sum("0 computed" in note for note in notes.ends) == 5
+    )  # self-test, selection, classifiers, shuffled labels, splits
     assert sum("90 from cache" in note for note in notes.ends) == 2
 
 

@@ -136,7 +136,12 @@ def select(arm, frame, codes, classes, folds):
         fitted_on="training",
         n_cases=len(codes),
         steps=(
-            SelectionStep(name="missing", n_in=total + 5, n_out=total + 2, settings={"max_share": 0.2, "fill": "median", "filled": 7}),
+            SelectionStep(
+                name="missing",
+                n_in=total + 5,
+                n_out=total + 2,
+                settings={"max_share": 0.2, "fill": "median", "filled": 7},
+            ),
             SelectionStep(name="variance", n_in=total + 2, n_out=total),
             SelectionStep(name="lasso", n_in=total, n_out=len(kept), settings={"rule": "min", "folds": 5}),
         ),
