@@ -31,7 +31,7 @@ from radfusion.extraction.extractors.deep import Deep
 from radfusion.extraction.grids import PretrainingSettings, with_untrained
 from radfusion.extraction.settings import FeatureSettings, require_different
 from radfusion.imaging.settings import ImagingSettings
-from radfusion.modelling.arm_plan import check_arms, planned_arms
+from radfusion.modelling.arm_plan import check_arms, check_steps, planned_arms
 from radfusion.modelling.settings import ModellingSettings
 
 __all__ = ["CohortSettings", "FeatureSettings", "Statements", "Study"]
@@ -119,6 +119,7 @@ class Study(Settings):
                 raise ValueError(f"{key}: a pretraining benchmark fuses nothing; allowed is {shown}")
         if features := info.data.get("features"):
             check_arms(features.kinds, modelling)
+            check_steps(features.kinds, modelling)
         return modelling
 
     @field_validator("pretraining")

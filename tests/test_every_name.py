@@ -140,12 +140,14 @@ def run_control(name: str, study: Path, run: Path) -> None:
     assert list(table.frame.index) == list(few.frame.index)
 
 
-def run_selector(name: str, study: Path, run: Path) -> None:
+def run_step(name: str, study: Path, run: Path) -> None:
+    own = {"lasso": {"folds": 3}, "combat": {"unseen": "unchanged"}}.get(name, {})
     settings = ModellingSettings.model_validate(
-        {"selection": {"method": name, "folds": 3}, "classifiers": ["logistic"], "folds": 3}
+        {"steps": [{"step": name, **own}], "classifiers": ["logistic"], "folds": 3}
     )
-    fits = fit_arms({"radiomics": tables(run)["radiomics"]}, cohort_of(study), settings, seed=1)
-    assert fits["radiomics"].selection.steps[-1].n_out == len(fits["radiomics"].selection.signature)
+    arm = fit_arms({"radiomics": tables(run)["radiomics"]}, cohort_of(study), settings, seed=1)["radiomics"]
+    assert name in [step.name for step in arm.selection.steps]
+    assert np.isfinite(arm.fits["logistic"].out_of_fold.probabilities).all()
 
 
 def run_late_rule(name: str, study: Path, run: Path) -> None:
@@ -225,7 +227,7 @@ RUN: dict[str, Callable[[str, Path, Path], None]] = {
     "backend": run_backend,
     "perturbation": run_perturbation,
     "control": run_control,
-    "selector": run_selector,
+    "step": run_step,
     "classifier": run_classifier,
     "late-rule": run_late_rule,
     "metric": run_metric,

@@ -81,6 +81,11 @@ def test_a_changed_model_is_refused(cases: pd.DataFrame, small_run: Path, predic
     ("arguments", "message"),
     [
         (["RUN"], "give an image with --segmentation, or a table of cases with --cohort"),
+        (["RUN", "IMAGE", "--segmentation", "MASK", "--features", "x.csv"], "--features is of a table of cases"),
+        (["RUN", "IMAGE", "--segmentation", "MASK", "--out", "x.csv"], "--out is of a table of cases"),
+        (["RUN", "--cohort", "x.csv", "--centre", "A"], "--centre is of a single image; the table of cases has"),
+        (["RUN", "--cohort", "x.csv", "--covariate", "age=3"], "--covariate is of a single image"),
+        (["RUN", "--cohort", "nowhere.csv"], "^radfusion: nowhere.csv: there is no such file"),
         (["RUN", "IMAGE"], "--segmentation FILE says where the region is"),
         (["NOWHERE", "IMAGE", "--segmentation", "MASK"], "holds no model; give the folder of a finished run"),
         (["RUN", "IMAGE", "--segmentation", "MASK", "--covariate", "age"], "write NAME=VALUE, for example age=63"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,9 @@ def predict(
     features: Annotated[
         list[Path], typer.Option(help="feature table of these cases: its sources are not extracted")
     ] = [],  # noqa: B006
-    out: Annotated[Path, typer.Option(help="where the answers of a table are written")] = Path("predictions.csv"),
+    out: Annotated[
+        Path | None, typer.Option(help="where the answers of a table are written", show_default="predictions.csv")
+    ] = None,
     executor: ExecutorName = "processes",
     workers: Workers = None,
     cache: CacheFolder = None,
@@ -39,6 +42,11 @@ def predict(
     """Apply a finished study's model: to a new case (prints JSON) or a table of cases (writes CSV and JSON lines)."""
     if (image is None) == (cohort is None):
         raise UserError("give an image with --segmentation, or a table of cases with --cohort")
+    alone = {"segmentation": segmentation, "segmentation-label": segmentation_label, "centre": centre}
+    if image is None:
+        _refuse(alone | {"covariate": covariates}, "is of a single image; the table of cases has columns for it")
+    else:
+        _refuse({"features": features, "out": out}, "is of a table of cases (--cohort); one case is answered here")
     if image is not None:
         facts = {} if centre is None else {"centre": centre}
         _print_case(run, image, segmentation, label=segmentation_label, facts=facts | _named(covariates))
@@ -52,8 +60,15 @@ def predict(
     with interruptible():
         place = Place(executor_named(executor, workers), Cache(cache or default_cache_folder()), TerminalProgress())
         applied = predict_table(run, cohort, features=features, place=place)
-        print(*write_answers(applied, out), sep="\n")
+        print(*write_answers(applied, out or Path("predictions.csv")), sep="\n")
     end_with_exclusions([(item.case, item.stage, item.reason) for item in applied.exclusions])
+
+
+def _refuse(options: Mapping[str, object], reason: str) -> None:
+    """Options that would be passed over are mistakes."""
+    for name, value in options.items():
+        if value:
+            raise UserError(f"--{name} {reason}")
 
 
 def _print_case(run: Path, image: Path, segmentation: Path | None, *, label: str | None, facts: dict[str, str]) -> None:

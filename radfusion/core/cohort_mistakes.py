@@ -73,7 +73,8 @@ def set_mistakes(frame: pd.DataFrame, classes: Sequence[str]) -> list[str]:
         mistakes.append(f"no case is in the set 'training'; sets are {', '.join(ROLES)}")
     else:
         absent = [label for label in classes if label not in set(training)]
-        mistakes += [f"class {label!r} has no training case" for label in absent]
+        remedy = "share its cases out anew, merge it with another class, or take it out of cohort.classes and the table"
+        mistakes += [f"class {label!r} has no training case: {remedy}" for label in absent]
     for name, rows in known.groupby("set", sort=False):
         if rows["label"].nunique() == 1:
             mistakes.append(f"set {name!r} has one class only ({rows['label'].iloc[0]!r}); a set needs at least two")

@@ -18,16 +18,18 @@ Test = Callable[[Floats, Codes], Floats]
 
 
 def anova(values: Floats, codes: Codes) -> Floats:
-    """P values of the one-way analysis of variance; equal spread in every class."""
+    """P values of the one-way analysis of variance; equal spread in every class. 1 where every class has one case."""
     from scipy.special import fdtrc
 
     n, n_classes = len(codes), int(codes.max()) + 1
+    if n == n_classes:
+        return np.ones(values.shape[1])
     return np.asarray(fdtrc(n_classes - 1, n - n_classes, f_statistic(explained_share(values, codes), n, n_classes)))
 
 
 def f_statistic(share: Floats, n: int, n_classes: int) -> Floats:
-    """F of the analysis of variance from the share of the variance that lies between classes."""
-    inside = np.maximum(1.0 - share, np.finfo(float).tiny)
+    """F of the analysis of variance from the share of the variance that lies between classes; finite, if that is 1."""
+    inside = np.maximum(1.0 - share, np.finfo(float).eps)
     return np.asarray((n - n_classes) / (n_classes - 1) * share / inside)
 
 

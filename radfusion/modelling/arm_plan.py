@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from radfusion.core.registry import nearest
 from radfusion.modelling.settings import ModellingSettings
 
-__all__ = ["ArmPlan", "LateArm", "check_arms", "planned_arms"]
+__all__ = ["ArmPlan", "LateArm", "check_arms", "check_steps", "planned_arms"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -110,6 +110,29 @@ def check_arms(kinds: Mapping[str, str], settings: ModellingSettings) -> None:
                 raise ValueError(f"arms.{name}: no fitted arm is named {part!r}; {nearest(part, parts)}")
     if not settings.default_arms and not settings.arms:
         raise ValueError("default_arms: without them nothing is fitted, as arms names none")
+
+
+def check_steps(kinds: Mapping[str, str], settings: ModellingSettings) -> None:
+    """Check the sources that steps name: one that is not there would be a step that does nothing.
+
+    Parameters
+    ----------
+    kinds : mapping of str to str
+        Kind of every source of the study.
+    settings : ModellingSettings
+        Steps.
+
+    Raises
+    ------
+    ValueError
+        When a source is unknown; with the nearest names.
+    """
+    for number, step in enumerate(settings.steps):
+        for source in step.sources or ():
+            if source not in kinds:
+                raise ValueError(
+                    f"steps.{number}: {step.step}: no source is named {source!r}; {nearest(source, list(kinds))}"
+                )
 
 
 def _check_name(name: str, usual: Collection[str], named: Collection[str]) -> None:

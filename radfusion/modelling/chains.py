@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from radfusion.modelling.balancing import BalanceSettings
 from radfusion.modelling.fits import FitTask, fit_part
@@ -88,15 +89,16 @@ class Chain:
         UserError
             When a step cannot be fitted.
         """
-        part = labels.take(within)
         prepared = prepare(PreparationTask(rows, labels, within, self.steps, unstable, self.seed))
+        with threadpool_limits(1):  # as in fitting
+            values, wanted = (prepared.of_rows(rows.take(part)) for part in (within, ~within))
         task = FitTask(
             classifier=self.classifier,
             hyperparameters=self.hyperparameters,
-            labels=part,
-            values=prepared.of_rows(rows.take(within)),
+            labels=labels.take(within),
+            values=values,
             inner=(),
-            wanted=prepared.of_rows(rows.take(~within)),
+            wanted=wanted,
             tuning=TuningSettings(trials=0),
             balance=self.balance,
             seed=self.seed,

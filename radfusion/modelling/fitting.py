@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from radfusion.core.cohort import Cohort
 from radfusion.core.features import FeatureTable
@@ -237,13 +238,14 @@ def _fit_tasks(
 ) -> list[FitTask]:
     training = arm.features.take(arm.training)
     prepared = []
-    for part in arm.parts:
-        chain, within = chains[part.within.tobytes()], training.take(part.within)
-        wanted = arm.features if part.within.all() else training.take(~part.within)
-        inner = tuple(
-            InnerFold(chains[mask.tobytes()].of_rows(within), ~mask[part.within]) for mask in part.inner_parts
-        )
-        prepared.append((arm.labels.take(part.within), chain.of_rows(within), inner, chain.of_rows(wanted)))
+    with threadpool_limits(1):  # sums of PCA depend on the number of threads in their last digits
+        for part in arm.parts:
+            chain, within = chains[part.within.tobytes()], training.take(part.within)
+            wanted = arm.features if part.within.all() else training.take(~part.within)
+            inner = tuple(
+                InnerFold(chains[mask.tobytes()].of_rows(within), ~mask[part.within]) for mask in part.inner_parts
+            )
+            prepared.append((arm.labels.take(part.within), chain.of_rows(within), inner, chain.of_rows(wanted)))
     return [
         FitTask(name, settings.hyperparameters.get(name, {}), *each, settings.tuning, settings.balance, seed)
         for name in settings.classifiers

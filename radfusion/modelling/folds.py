@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from radfusion.errors import UserError
 
-__all__ = ["INNER", "OUTER", "FoldPlan", "TrainingLabels", "check_folds", "patient_folds"]
+__all__ = ["INNER", "OUTER", "STEP_FOLDS", "FoldPlan", "TrainingLabels", "check_folds", "patient_folds"]
 
 #: Keys of the study file that hold numbers of folds.
 OUTER, INNER = "modelling.folds", "modelling.inner_folds"
+#: Folds that steps deal their cases to, at least.
+STEP_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -115,15 +117,18 @@ class TrainingLabels:
         lone = [name for name, count in owners.items() if count < 2]
         if lone:
             raise UserError(
-                f"class {lone[0]!r} has {owners[lone[0]]} patient, and a fold may not take the only one: every class "
-                f"needs at least 2 patients, here: {_counted(owners)}; merge it with another class or leave it out"
+                f"class {lone[0]!r} has {owners[lone[0]]} patient among the {len(self.codes)} training cases at hand, "
+                f"and a fold may not take the only one: every class needs at least 2 patients, here: "
+                f"{_counted(owners)}; merge it with another class or leave it out"
             )
         rarest = min(owners, key=owners.__getitem__)
         if n_folds > owners[rarest]:
+            possible = key in (OUTER, INNER) or owners[rarest] >= STEP_FOLDS
+            fewer = f"set {key} to {owners[rarest]} or less" if possible else "take the step out"
             raise UserError(
                 f"{key}: {n_folds} folds, but class {rarest!r} has {owners[rarest]} patients among the "
-                f"{len(self.codes)} training cases at hand (patients: {_counted(owners)}); set {key} to "
-                f"{owners[rarest]} or less, or merge classes"
+                f"{len(self.codes)} training cases at hand (patients: {_counted(owners)}); {fewer}, or "
+                "merge classes"
             )
         return patient_folds(self.codes, self.patients, n_folds, seed=seed)
 

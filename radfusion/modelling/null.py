@@ -90,7 +90,7 @@ def shuffled_label_run(
     Returns
     -------
     tuple of float
-        One per repeat.
+        One per repeat; one whose shuffled labels leave a step without what it needs is left out.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def shuffled_label_run(
         folds = shuffled.folds(settings.folds, seed=seed)
         known = tuple(unstable(list(cases[folds != fold])) if unstable else None for fold in range(settings.folds))
         tasks.append(NullTask(features, data, shuffled, folds, known, chain))
-    return tuple(_NULL.over(tasks, workers))
+    return tuple(auc for found in _NULL.over(tasks, workers) for auc in found)
 
 
 def data_hash(rows: Rows) -> str:
@@ -146,15 +146,18 @@ def shuffled_labels(labels: TrainingLabels, *, seed: int | list[int]) -> Trainin
     return TrainingLabels(codes, labels.patients, labels.classes)
 
 
-def null_auc(task: NullTask) -> float:
-    """Macro AUC of the chain on the labels of the task."""
+def null_auc(task: NullTask) -> tuple[float, ...]:
+    """Macro AUC of the chain on the labels of the task; none where a step cannot be fitted without some fold."""
     labels = task.labels
     predicted = np.empty((len(labels.codes), len(labels.classes)))
     for fold, unstable in enumerate(task.unstable):
         within = task.folds != fold
-        found = task.chain.held_out(task.rows, labels, within, unstable=unstable)
+        try:
+            found = task.chain.held_out(task.rows, labels, within, unstable=unstable)
+        except UserError:
+            return ()
         predicted[~within] = with_shares(found, labels.take(within).shares, labels.shares)
-    return macro_auc(labels.codes, predicted)
+    return (macro_auc(labels.codes, predicted),)
 
 
 def _key(task: NullTask) -> list[Any]:
@@ -163,12 +166,12 @@ def _key(task: NullTask) -> list[Any]:
     return [task.data, who, unstable, task.chain.key]
 
 
-def _encode(auc: float) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    return {}, {"auc": auc}
+def _encode(aucs: tuple[float, ...]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    return {}, {"auc": aucs[0] if aucs else None}
 
 
-def _decode(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> float:  # noqa: ARG001
-    return float(facts["auc"])
+def _decode(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> tuple[float, ...]:  # noqa: ARG001
+    return () if facts["auc"] is None else (float(facts["auc"]),)
 
 
-_NULL: Stage[NullTask, float] = Stage("shuffled labels", "modelling", null_auc, _key, _encode, _decode)
+_NULL: Stage[NullTask, tuple[float, ...]] = Stage("shuffled labels", "modelling", null_auc, _key, _encode, _decode)

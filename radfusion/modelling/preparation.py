@@ -137,8 +137,8 @@ class PreparationTask:
 def completed(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps with those that no chain does without: missing values first, then stability, scaling last.
 
-    Missing values are filled in before any other step needs them. Scaling is at the end unless the chain has it, after
-    the last step that makes features of its own.
+    Missing values are filled in before any other step needs them. Scaling is at the end unless the chain has it, of all
+    sources and after the last step that makes features of its own.
     """
     found = list(steps)
     first = next((at for at, step in enumerate(found) if not step.takes_missing), len(found))
@@ -148,7 +148,7 @@ def completed(steps: Sequence[Step]) -> tuple[Step, ...]:
     if not any(isinstance(step, Stability) for step in found):
         found.insert(first, Stability())
     made = max((at for at, step in enumerate(found) if isinstance(step, PrincipalComponents)), default=0)
-    if not any(isinstance(step, Scale) for step in found[made:]):
+    if not any(isinstance(step, Scale) and step.sources is None for step in found[made:]):
         found.append(Scale())
     return tuple(found)
 

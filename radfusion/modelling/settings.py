@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from radfusion.core.settings import Settings
 from radfusion.modelling.balancing import BalanceSettings
@@ -98,11 +98,18 @@ class ModellingSettings(Settings):
 
     @field_validator("hyperparameters")
     @classmethod
-    def _known_hyperparameters(cls, stated: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    def _known_hyperparameters(
+        cls, stated: dict[str, dict[str, Any]], info: ValidationInfo
+    ) -> dict[str, dict[str, Any]]:
         for name in stated:
             if name not in CLASSIFIERS:
                 raise ValueError(CLASSIFIERS.unknown(name))
-        return {name: stated_hyperparameters(name, values) for name, values in stated.items()}
+        checked = {name: stated_hyperparameters(name, values) for name, values in stated.items()}
+        fitted = info.data.get("classifiers", tuple(stated))
+        for name in checked:
+            if name not in fitted:
+                raise ValueError(f"{name} is not fitted: add it to classifiers ({', '.join(fitted)}), or leave it out")
+        return checked
 
     @field_validator("late_rule")
     @classmethod

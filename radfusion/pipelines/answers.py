@@ -61,7 +61,8 @@ def answers_of(
 
 def as_rows(answers: tuple[Answer, ...]) -> pd.DataFrame:
     """One row per case: class and probabilities, decisions at the thresholds, all warnings."""
-    return pd.DataFrame([_row(answer) for answer in answers])
+    columns = None if answers else ["case", "model", "predicted", "warnings"]
+    return pd.DataFrame([_row(answer) for answer in answers], columns=columns)
 
 
 def _decisions(contract: InputContract, probabilities: Mapping[str, float]) -> Iterator[Decision]:

@@ -113,6 +113,8 @@ def predict_table(
     ------
     RunError
         When the folder holds no model, or one that was changed.
+    UserError
+        When a table does not exist.
     CohortError
         With every mistake of the table.
     FeatureError
@@ -120,6 +122,9 @@ def predict_table(
     """
     model, folder = _model_of(Path(run))
     files, contract = [Path(each) for each in features], model.contract
+    for file in (Path(table), *files):
+        if not file.exists():
+            raise UserError(f"{file}: there is no such file")
     given = {name for file in files for name in sources_in(file, contract)}
     images = any(each.extractor is not None and each.name not in given for each in contract.sources)
     cohort = read_new_cases(contract, Path(table), images=images)
@@ -141,9 +146,16 @@ def write_answers(applied: Applied, out: str | Path) -> tuple[Path, Path]:
     -------
     tuple of pathlib.Path
         Both files.
+
+    Raises
+    ------
+    UserError
+        When the CSV file would have the name of the JSON lines.
     """
     out = Path(out)
     lines = out.with_suffix(".jsonl")
+    if out == lines:
+        raise UserError(f"{out.name}: the JSON lines beside the table have this name; write a name that ends in .csv")
     write_atomically(out, as_rows(applied.answers).to_csv(index=False, lineterminator="\n").encode())
     text = "".join(answer.model_dump_json(by_alias=True) + "\n" for answer in applied.answers)
     write_atomically(lines, text.encode())

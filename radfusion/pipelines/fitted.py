@@ -18,7 +18,7 @@ from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.model import Model, fit_model
 from radfusion.study import Study
 
-__all__ = ["FittedStudy", "arm_of", "arm_tables", "fused", "plan_of", "refitted"]
+__all__ = ["FittedStudy", "arm_of", "arm_tables", "emptied", "fused", "plan_of", "refitted"]
 
 Arm = ArmFit | LateFit
 
@@ -64,6 +64,17 @@ def arm_tables(study: Study, tables: Mapping[str, FeatureTable]) -> dict[str, Fe
 def fused(arms: Mapping[str, ArmFit], late: Mapping[str, LateArm]) -> dict[str, LateFit]:
     """Late fusion of fitted arms, as planned."""
     return {name: late_fusion(name, [arms[part] for part in each.parts], rule=each.rule) for name, each in late.items()}
+
+
+def emptied(arms: Mapping[str, ArmFit]) -> list[str]:
+    """A sentence for each arm whose steps left no feature: at which step, and what may be changed."""
+    empty = [arm.selection for arm in arms.values() if not arm.selection.signature]
+    step_of = {each.arm: next((step.name for step in each.steps if not step.n_out), "selection") for each in empty}
+    return [
+        f"arm {arm!r}: no feature is left after the step {step!r}, so its models predict the class shares of the "
+        f"training cases; relax or drop the step in modelling.steps, or leave the arm out"
+        for arm, step in step_of.items()
+    ]
 
 
 def refitted(study: Study, fitted: FittedStudy, arm: str, *, classifier: str) -> Model:

@@ -37,7 +37,7 @@ from radfusion.networks.weights import WEIGHTS, fetch_weights
 from radfusion.pipelines.checking import check_study, unusable_sets
 from radfusion.pipelines.contracts import with_contract
 from radfusion.pipelines.controls import run_controls
-from radfusion.pipelines.fitted import Arm, FittedStudy, arm_tables, fused, plan_of, refitted
+from radfusion.pipelines.fitted import Arm, FittedStudy, arm_tables, emptied, fused, plan_of, refitted
 from radfusion.pipelines.given import given_sources, given_tables, imported_findings
 from radfusion.pipelines.intake import Intake, intake
 from radfusion.pipelines.judging import Judgement, judge
@@ -229,6 +229,8 @@ def _fit(
         place.progress.say(f"arm {name!r} is left out: {lacking!r} is not here")
     to_fit = arm_tables(study, tables)
     fitted = fit_arms(to_fit, used, study.modelling, seed=study.seed, workers=place, unstable=unstable)
+    for sentence in emptied(fitted):
+        place.progress.say(sentence)
     arms: dict[str, Arm] = {**fitted, **fused(fitted, plan.late)}
     null_arm = _null_arm(study, to_fit)
     null_aucs = shuffled_label_run(

@@ -52,15 +52,22 @@ def given_features(files: Sequence[Path], contract: InputContract, cohort: Cohor
     Raises
     ------
     FeatureError
-        When a table cannot be read, holds no source of the model, or one that another table holds, too.
+        When a table cannot be read, holds no source of the model, or a case of it that another table holds, too.
     """
     found: dict[str, FeatureTable] = {}
     for file in files:
         for name in sources_in(file, contract):
-            if name in found:
-                raise FeatureError(f"{file.name}: another table holds the source {name!r}, too")
-            found[name] = _table(file, name, contract=contract, cohort=cohort)
+            table = _table(file, name, contract=contract, cohort=cohort)
+            found[name] = _below(found[name], table, file=file, source=name) if name in found else table
     return found
+
+
+def _below(first: FeatureTable, second: FeatureTable, *, file: Path, source: str) -> FeatureTable:
+    """Tables of one source, of different cases."""
+    twice = [case for case in second.frame.index if case in first.frame.index]
+    if twice:
+        raise FeatureError(f"{file.name}: another table holds the source {source!r} of the case {twice[0]!r}, too")
+    return FeatureTable(pd.concat([first.frame, second.frame]))
 
 
 def _table(file: Path, name: str, *, contract: InputContract, cohort: Cohort) -> FeatureTable:

@@ -145,7 +145,8 @@ def _typed(contract: InputContract, cohort: Cohort, *, file: Path) -> Cohort:
     asked = contract.covariates
     mistakes = covariate_mistakes(cohort.frame, {name: _of_any_level(each) for name, each in asked.items()})
     if "centre" in contract.asks and cohort.frame["centre"].isna().all():
-        mistakes.append(f"no centre, which the model adjusts for; known: {', '.join(contract.centres)}")
+        column, known = contract.columns.get("centre", "centre"), ", ".join(contract.centres)
+        mistakes.append(f"no case has a centre, which the model adjusts for: add a column {column!r}; known: {known}")
     if mistakes:
         raise CohortError(mistakes, file=file.name)
     return replace(cohort, covariate_types=dict(asked))

@@ -63,7 +63,22 @@ def source_sentences(source: FeatureSource) -> list[str]:
         return [_radiomics(source)]
     if source.kind == "deep":
         return [_deep(source)]
+    if source.kind == "clinical":
+        return [_clinical(source)]
     return [f"The source {source.name} ({source.kind}) gave {count(source.n_features, 'feature')} per case."]
+
+
+def _clinical(source: FeatureSource) -> str:
+    coding = source.settings.get("settings", {}).get("covariates", {})
+    words = [f"{name}{_told_of_covariate(each)}" for name, each in coding.items()]
+    named = f": {join(words)}" if words else ""
+    return f"{count(source.n_features, 'clinical feature')} per case came from the cohort table{named}."
+
+
+def _told_of_covariate(coded: Mapping[str, Any]) -> str:
+    levels = [str(level) for level in coded.get("levels") or ()]
+    told = str(coded["unit"]) if coded.get("unit") else (" < " if coded["type"] == "ordinal" else ", ").join(levels)
+    return f" ({told})" if told else ""
 
 
 def _imported(source: FeatureSource) -> str:

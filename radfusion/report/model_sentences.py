@@ -26,7 +26,8 @@ def classifier_sentences(index: Index) -> str:
     models = index.results.models
     names = list(dict.fromkeys(each.title or each.classifier for each in models))
     settings = index.results.study.settings.get("modelling", {})
-    fitted = f"{count(len(names), 'classifier')} ({join(names)}) were fitted on the training set"
+    verb = "was" if len(names) == 1 else "were"
+    fitted = f"{count(len(names), 'classifier')} ({join(names)}) {verb} fitted on the training set"
     texts = [f"{fitted}; {_search(index, settings)}", *_balance(settings.get("balance", {}))]
     return " ".join(texts)
 

@@ -12,7 +12,7 @@ from radfusion.report.index import ACCURACY, AUC, BRIER, MACRO_AUC, Index
 from radfusion.report.model_sentences import classifier_sentences, final_sentence
 from radfusion.report.split_sentences import splits_sentence
 from radfusion.report.stability_sentences import stability_sentences
-from radfusion.report.step_sentences import selection_paragraphs
+from radfusion.report.step_sentences import selection_paragraphs, unharmonised
 from radfusion.report.thresholds import threshold_rule
 from radfusion.report.wording import (
     ADJUSTMENTS,
@@ -72,7 +72,10 @@ def methods(index: Index) -> list[tuple[str, list[str]]]:
         ("Participants and sets", _partition(index)),
         ("Imaging and segmentation", _imaging(index)),
         ("Feature extraction", feature_paragraphs(index.results.sources)),
-        ("Feature selection", selection_paragraphs(index.results.selections)),
+        (
+            "Feature selection",
+            [*selection_paragraphs(index.results.selections), *unharmonised(index.results.selections, index.tests)],
+        ),
         ("Fusion and models", _models(index)),
         ("Statistical analysis", _statistics(index)),
         ("Results in short", results_paragraph(index)),
@@ -179,13 +182,14 @@ def _statistics(index: Index) -> list[str]:
     if results.repeated_splits is not None:
         texts.append(splits_sentence(index, results.repeated_splits))
     found = results.provenance
+    extracted = {each.kind for each in index.results.sources if each.available and not each.imported}
     names = (
-        ("pyradiomics-cuda", "pyradiomics-cuda"),
-        ("pyradiomics", "pyradiomics"),
-        ("scikit-learn", "scikit-learn"),
-        ("PyTorch", "torch"),
+        ("pyradiomics-cuda", "pyradiomics-cuda", "radiomics" in extracted),
+        ("pyradiomics", "pyradiomics", "radiomics" in extracted),
+        ("scikit-learn", "scikit-learn", True),
+        ("PyTorch", "torch", "deep" in extracted),
     )
-    software = [f"{title} {found.packages[name]}" for title, name in names if name in found.packages]
+    software = [f"{title} {found.packages[name]}" for title, name, used in names if used and name in found.packages]
     packages = ", ".join([f"Python {found.python}", f"radfusion {found.radfusion}", *software])
     texts.append(f"Two-sided alpha was {alpha_words(index.alpha)}. Software: {packages}.")
     return [" ".join(text for text in texts if text)]
@@ -201,8 +205,12 @@ def _thresholds(index: Index) -> str:
 
 
 def _calibration(index: Index) -> str:
-    words = "The Brier score summarises the accuracy of the probabilities; calibration itself was not assessed."
-    return words if index.has([BRIER]) else ""
+    if not index.has([BRIER]):
+        return ""
+    words = "The Brier score summarises the accuracy of the probabilities"
+    if not index.has(["calibration_slope"]):
+        return f"{words}; calibration itself was not assessed."
+    return f"{words}; calibration was described by the intercept and slope of logistic recalibration."
 
 
 def _family(index: Index) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from radfusion.core.results import Selection, SelectionStep
+from radfusion.core.results import Selection, SelectionStep, SetSummary
 from radfusion.report.wording import count, join, percent, plain, significant
 
-__all__ = ["named_steps", "selection_paragraphs", "step_words"]
+__all__ = ["named_steps", "selection_paragraphs", "step_words", "unharmonised"]
 
 _TESTS = {
     "kruskal": "the Kruskal-Wallis test",
@@ -76,6 +76,29 @@ def _chain(each: Selection) -> str:
         middle = percent(ranked[len(ranked) // 2], 0)
         tail += f" The median selection frequency of the final features over folds was {middle}."
     return f"{each.arm}: of {count(told[0].n_in, 'feature')}, {steps} remained.{tail}"
+
+
+def unharmonised(selections: Sequence[Selection], sets: Sequence[SetSummary]) -> list[str]:
+    """Whom ComBat left as they are: cases of centres that no training case has.
+
+    Parameters
+    ----------
+    selections : sequence of Selection
+        Of all arms.
+    sets : sequence of SetSummary
+        Those that nothing was fitted on.
+    """
+    steps = [step.settings for each in selections for step in each.steps if step.name == "combat"]
+    known = {batch for settings in steps for batch in settings.get("batches", {})}
+    texts = []
+    for each in sets if known and all(settings.get("batch") == "centre" for settings in steps) else ():
+        foreign = [centre for centre in each.centres if centre not in known]
+        if foreign:
+            texts.append(
+                f"Cases of {join(foreign)} in the {each.name} set were not harmonised, because no training case is "
+                "from there."
+            )
+    return texts
 
 
 def _did(step: SelectionStep) -> bool:
@@ -154,7 +177,8 @@ def _scale(settings: Settings) -> str:
 def _combat(settings: Settings) -> str:
     kept = settings.get("preserve") or ()
     preserving = f", preserving {join([str(each) for each in kept])}" if kept else ""
-    return f"ComBat harmonisation by {settings.get('batch', 'centre')}{preserving}"
+    means = " of the means alone" if settings.get("mean_only") else ""
+    return f"ComBat harmonisation{means} by {settings.get('batch', 'centre')}{preserving}"
 
 
 def _lasso(settings: Settings) -> str:

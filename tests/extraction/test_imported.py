@@ -119,6 +119,12 @@ def test_missing_values_stay_missing(tmp_path: Path) -> None:
     assert found.provenance["radiomics"]["missing_values"] == 5
 
 
+def test_a_number_near_the_end_of_the_range_is_no_warning(tmp_path: Path) -> None:
+    text = raw().astype(object)
+    text.iloc[2, 0] = "1e308"
+    assert imported(written(tmp_path, text), text).values[2, 0] == 1e308
+
+
 def test_a_word_among_numbers_is_a_mistake_with_its_row(tmp_path: Path) -> None:
     text = raw().astype(object)
     text.iloc[3, 1] = "12,5"

@@ -110,3 +110,9 @@ def test_a_pretraining_benchmark_has_no_arms_of_its_own() -> None:
     text = "kind: pretraining-benchmark\n" + TEXT.split("evaluation")[0] + "  fusion: []\n"
     with pytest.raises(StudyError, match=r"arms: a pretraining benchmark fuses nothing; allowed is \{\}"):
         Study.from_text(text)
+
+
+def test_a_step_of_a_source_that_is_not_there_is_refused() -> None:
+    steps = "  steps: [missing, {step: univariate, sources: [radiomic]}]\n"
+    with pytest.raises(StudyError, match=r"steps\.1: univariate: no source is named 'radiomic'; did you mean 'radio"):
+        Study.from_text(TEXT.replace("modelling:\n", f"modelling:\n{steps}"))

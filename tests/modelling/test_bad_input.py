@@ -38,8 +38,9 @@ def few_of_a_class(cohort, patients):
         (4, {"folds": 5}, "modelling.folds: 5 folds, but class 'grade 1' has 4 patients.*set modelling.folds to 4 or"),
         (6, {"folds": 6, "inner_folds": 6, "tuning": {"trials": 1}}, "modelling.inner_folds to 5 or less"),
         (4, {"folds": 4, "steps": [{"step": "lasso", "folds": 4}]}, "set modelling.steps: lasso.folds to 3 or less"),
+        (3, {"folds": 3, "steps": ["lasso"]}, "lasso.folds: 10 folds, but .* take the step out, or merge classes"),
     ],
-    ids=["one patient", "outer folds", "inner folds", "folds of the LASSO"],
+    ids=["one patient", "outer folds", "inner folds", "folds of the LASSO", "no folds of the LASSO"],
 )
 def test_too_few_patients_of_a_class_say_which_folds_to_change(simulate, quick, patients, changes, message):
     table, cohort = simulate(2)
@@ -156,3 +157,13 @@ def test_an_unseen_centre_is_refused_unless_a_rule_is_stated(simulate, quick):
     assert len(fit(table, with_centres(cohort, "C"), unchanged).fits["knn"].predictions.frame) == 120
     with pytest.raises(UserError, match="centre of the cases is needed"):
         fit(table, cohort, refused)
+
+
+@pytest.mark.parametrize("name", ["logistic", "knn", "lda", "xgboost", "lightgbm", "mlp", "random-forest"])
+def test_parts_of_one_case_per_class_are_fitted(simulate, quick, name):
+    table, cohort = simulate(2, per_patient=1)
+    training = cohort.of_set("training").frame
+    four = [case for label in cohort.classes for case in training.index[training["label"] == label][:2]]
+    tiny = Cohort(cohort.frame.loc[four], cohort.classes, cohort.root)
+    arm = fit(table, tiny, quick(classifiers=(name,), folds=2, steps=["variance"]))
+    assert np.isfinite(arm.fits[name].out_of_fold.probabilities).all()

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
 
 from radfusion.core.features import FeatureTable
 from radfusion.errors import FeatureError
@@ -18,6 +19,7 @@ from radfusion.modelling.classifiers import DEFAULT_CLASSIFIERS, fit_classifier,
 from radfusion.modelling.fits import FitTask, InnerFold, fit_part
 from radfusion.modelling.fitting import fit_arms
 from radfusion.modelling.folds import TrainingLabels
+from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.model import fit_model
 from radfusion.modelling.preparation import PreparationTask, completed, prepare
 from radfusion.modelling.rows import Rows
@@ -29,6 +31,7 @@ from radfusion.modelling.stored import save_model
 from radfusion.modelling.tuning import TuningSettings
 
 FAST = ("logistic", "knn")
+LASSO = {"step": "lasso", "n_lambdas": 12, "folds": 3}
 
 
 def assert_equal(one, other):
@@ -107,6 +110,40 @@ def test_validation_rows_cannot_change_a_bit_of_what_is_fitted(simulate, quick, 
     assert len(files) >= 2 * len(DEFAULT_CLASSIFIERS)
     for clean, dirty in zip(*arms, strict=True):
         assert clean == dirty
+
+
+@pytest.mark.slow
+def test_validation_rows_cannot_change_a_bit_of_what_is_harmonised_resampled_and_stacked(simulate, quick, tmp_path):
+    """Steps and rules that look at more than one case at a time; the centre of validation cases is poisoned, too."""
+    (radiomics, cohort), (deep, _) = (
+        simulate(n=80, p=12, effect=1.5, per_patient=1, seed=seed, source=source)
+        for seed, source in enumerate(("radiomics", "deep"))
+    )
+    held = cohort.frame["set"] != "training"
+    rows = cohort.frame.assign(centre=np.where(np.arange(80) % 5 < 2, "A", "B"))
+    spoilt = rows.assign(centre=rows["centre"].where(~held, "C"), label=rows["label"].astype(object).where(~held, None))
+    steps = ["missing", {"step": "combat", "unseen": "unchanged"}, {"step": "pca", "sources": ["deep"]}, "scale", LASSO]
+    settings = quick(
+        folds=2,
+        inner_folds=2,
+        steps=steps,
+        tuning={"trials": 2},
+        late_rule="stacking",
+        classifiers=("logistic", "svm"),
+        balance={"resampling": "smote"},
+    )
+    found = []
+    for number, who in enumerate((rows, spoilt)):
+        frames = [table.frame.mask(held & (number == 1), -1e60) for table in (radiomics, deep)]
+        tables = {"radiomics": FeatureTable(frames[0]), "deep": FeatureTable(frames[1])}
+        everyone = type(cohort)(who, cohort.classes, cohort.root)
+        arms = fit_arms(tables, everyone, settings, seed=3)
+        late = late_fusion("late", list(arms.values()), rule="stacking")
+        files = [model_bytes(arms[name], tables[name], everyone, tmp_path / f"{name}{number}", seed=3) for name in arms]
+        says = [told(fit, rows.index[~held]) for arm in (*arms.values(), late) for fit in arm.fits.values()]
+        found.append((files, says, [fit.weights for fit in late.fits.values()]))
+    assert all(found[0][2])
+    assert found[0] == found[1]
 
 
 def test_a_training_row_does_change_what_is_fitted(simulate, quick, tmp_path):
@@ -216,6 +253,16 @@ def test_processes_give_the_same_bits(fitted, quick):
     assert_equal(here, there["arm"])
 
 
+def test_the_number_of_threads_changes_no_bit(simulate, quick):
+    table, cohort = simulate(2, n=100, p=3000)
+    settings = quick(classifiers=("logistic",), folds=2, steps=["missing", {"step": "pca", "n_components": 30}])
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(fit_arms({"arm": table}, cohort, settings, seed=1)["arm"])
+    assert_equal(*found)
+
+
 class Counted(Progress):
     """Keeps the last word of every stage."""
 
@@ -301,6 +348,7 @@ def test_no_arm_is_no_work(simulate, quick):
         ("classifiers", [], "at least 1 item"),
         ("late_rule", "median", "no late fusion rule is named 'median'"),
         ("fusion", ["middle"], "'early' or 'late'"),
+        ("hyperparameters", {"lda": {}}, r"lda is not fitted: add it to classifiers \(logistic, svm, "),
         ("clasifiers", ["svm"], "Extra inputs"),
     ],
 )

@@ -1,9 +1,11 @@
 """The shuffled-label run finds nothing, even where there is something to find."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from radfusion.core.cohort import Cohort
 from radfusion.execution.cache import Cache
 from radfusion.execution.work import Workers
 from radfusion.modelling.folds import TrainingLabels
@@ -79,3 +81,18 @@ def test_labels_of_a_patient_stay_together_when_patients_have_equal_numbers():
     for seed in range(5):
         dealt = shuffled_labels(labels, seed=seed).codes.reshape(5, 3)
         assert (dealt == dealt[:, :1]).all()
+
+
+@pytest.mark.parametrize(("batch", "fewest", "most"), [("centre", 20, 20), ("scanner", 1, 19)])
+def test_a_small_centre_does_not_stop_the_run(simulate, quick, batch, fewest, most):
+    """Four cases of a centre fall to one fold now and then; where it is the reference, that repeat is left out."""
+    table, cohort = simulate(2, n=80, p=10, per_patient=1)
+    rows = cohort.frame.assign(centre="A", scanner=np.where(np.arange(80) % 4 < 2, "S", "U"))
+    rows.loc[rows.index[[0, 21, 42, 51]], ["centre", "scanner"]] = ["B", "T"]
+    small = Cohort(rows, cohort.classes, cohort.root)
+    combat = {"step": "combat", "batch": batch, "unseen": "unchanged"}
+    combat |= {"reference": "T"} if batch == "scanner" else {}
+    settings = quick(folds=2, null_runs=20, steps=["missing", combat, "variance"])
+    aucs = shuffled_label_run(table, small, settings, seed=1)
+    assert fewest <= len(aucs) <= most
+    assert abs(np.mean(aucs) - 0.5) < 0.15

@@ -173,6 +173,13 @@ def test_what_cannot_be_fitted_says_why():
     assert (none.transform.outputs, none.told) == ((), {"reason": "no feature was left to harmonise"})
 
 
+def test_one_centre_alone_passes_where_unseen_ones_do():
+    frame, facts, codes = simulated()
+    fitted = Combat(unseen="unchanged").fit(training(frame, facts.assign(centre="A"), codes))
+    assert fitted.transform.outputs == tuple(sorted(frame.columns))
+    assert fitted.told == {"reason": "all cases at hand have the centre A"}
+
+
 def test_out_of_fold_predictions_gain_where_centres_hide_the_class():
     frame, facts, codes = simulated()
     study = cohort(facts.drop(columns=["age", "sex"]), codes, types={})

@@ -139,6 +139,8 @@ def test_steps_that_no_chain_does_without_are_added():
     assert names(step("univariate"), step("missing")) == ["missing", "stability", "univariate", "missing", "scale"]
     assert names(step("stability"), step("scale"), step("lasso")) == ["stability", "missing", "scale", "lasso"]
     assert names(step("scale"), step("pca")) == ["missing", "stability", "scale", "pca", "scale"]
+    some = step("scale", sources=("deep",))
+    assert names(some) == ["missing", "stability", "scale", "scale"]
     own = step("missing", sources=("deep",))
     assert names(own, step("scale")) == ["missing", "missing", "stability", "scale"]
     assert completed([own])[0] is own

@@ -102,3 +102,14 @@ def test_equal_p_values_go_by_name(training):
 def test_a_test_of_two_classes_refuses_three(training, test):
     with pytest.raises(UserError, match=rf"univariate.test: {test} compares two classes, here are 3: kruskal, anova"):
         Univariate(test=test).fit(training(classes=3))
+
+
+def test_one_case_of_every_class_has_no_spread_to_compare_with(training):
+    rows = training(codes=np.arange(3), classes=3, n=3)
+    for test in ("anova", "kruskal", "welch-anova"):
+        assert Univariate(test=test, adjustment="bh").fit(rows).transform.outputs == ()
+
+
+def test_a_feature_that_is_the_class_has_a_p_value_next_to_none():
+    codes = np.repeat([0, 1], 150)
+    assert 0 <= TESTS["anova"](codes[:, None] * 5.0 + 1.0, codes)[0] < 1e-100

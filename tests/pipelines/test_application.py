@@ -32,7 +32,7 @@ from radfusion.modelling.fusion import late_fusion
 from radfusion.modelling.model import Model, fit_model, fuse_models
 from radfusion.modelling.settings import ModellingSettings
 from radfusion.modelling.stored import save_model
-from radfusion.pipelines.application import predict_case, predict_table, write_answers
+from radfusion.pipelines.application import Applied, predict_case, predict_table, write_answers
 from radfusion.pipelines.asked_sources import asked_extractor
 from radfusion.pipelines.case_notes import case_notes
 from radfusion.pipelines.contracts import with_contract
@@ -216,8 +216,33 @@ def test_features_may_be_given_as_a_table(
     assert [(each.case, each.reason) for each in applied.exclusions] == [
         (cases[2], "the feature table has no row of the case")
     ]
-    with pytest.raises(FeatureError, match=r"random\.csv: another table holds the source 'random', too"):
+    with pytest.raises(FeatureError, match=rf"random\.csv: another .* source 'random' of the case '{cases[0]}', too"):
         predict_table(folder, tmp_path / "new.csv", features=[files[1], files[1]])
+
+
+def test_tables_of_one_source_may_hold_different_cases(
+    world: World, saved: Callable[[str], tuple[Path, Predictions]], tmp_path: Path
+) -> None:
+    folder, predictions = saved("early")
+    cases = list(world.cohort.of_set("internal").frame.index[:2])
+    parts = {
+        f"{name}-{case}.csv": world.tables[name].restrict([case]) for name in ("radiomics", "random") for case in cases
+    }
+    for name, part in parts.items():
+        (tmp_path / name).write_text(part.to_csv())
+    table = table_of(world, cases, tmp_path / "new.csv")
+    found = predict_table(folder, table, features=[tmp_path / name for name in parts])
+    probabilities = [list(each.probabilities.values()) for each in found.answers]
+    expected = predictions.probabilities[predictions.frame.index.isin(cases)]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-9)
+
+
+def test_answers_of_nobody_are_a_table_with_a_header(tmp_path: Path) -> None:
+    out, lines = write_answers(Applied((), ()), tmp_path / "none.csv")
+    assert list(pd.read_csv(out).columns) == ["case", "model", "predicted", "warnings"]
+    assert lines.read_bytes() == b""
+    with pytest.raises(UserError, match=r"none\.jsonl: the JSON lines beside the table have this name"):
+        write_answers(Applied((), ()), lines)
 
 
 def test_a_model_of_imported_features_reads_such_a_table_again(world: World, tmp_path: Path) -> None:

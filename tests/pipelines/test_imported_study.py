@@ -16,6 +16,7 @@ from radfusion.core.hashing import content_hash, file_hash
 from radfusion.core.results import StudyResults
 from radfusion.errors import FeatureError, StudyError
 from radfusion.execution.executors import executor_named
+from radfusion.execution.progress import Progress
 from radfusion.execution.work import Workers
 from radfusion.pipelines.checking import check
 from radfusion.pipelines.extraction import extractions_of
@@ -85,6 +86,24 @@ def test_the_report_says_what_was_imported_and_claims_no_image(study: Path) -> N
     assert "No image was read: all features come from tables." in page
     found = [(each.code, each.verdict) for each in results.audit if "imported table" in each.message]
     assert found == [("RF02", "pass"), ("RF02", "pass")]
+
+
+def test_an_arm_without_features_is_told_with_the_step_that_took_them(study: Path) -> None:
+    class Notes(Progress):
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def say(self, message: str) -> None:
+            self.said.append(message)
+
+    notes = Notes()
+    strict = Study.from_yaml(study, ["modelling.steps=[{step: univariate, alpha: 1.0e-12}]"])
+    run(strict, study.parent / "run", executor="serial", cache=study.parent / "cache", progress=notes)
+    told = (
+        "no feature is left after the step 'univariate', so its models predict the class shares of the training cases"
+    )
+    assert sum(told in said for said in notes.said) == 3
+    assert any(said.startswith("arm 'radiomics': no feature") and "modelling.steps" in said for said in notes.said)
 
 
 def test_check_names_cases_without_a_row(study: Path) -> None:

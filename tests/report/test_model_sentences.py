@@ -72,5 +72,11 @@ def test_balancing_is_told_only_where_it_was_done(results, balance, words):
     assert words not in classifier_sentences(told(results, balance={"weights": "none", "resampling": "none"}))
 
 
+def test_one_classifier_was_fitted_and_several_were(results):
+    alone = tuple(each for each in results.models if each.classifier == "logistic")
+    assert ") was fitted on" in classifier_sentences(Index(results.model_copy(update={"models": alone})))
+    assert ") were fitted on" in classifier_sentences(Index(results))
+
+
 def test_the_rule_of_the_choice_is_told(results):
     assert "chosen by the highest out-of-fold macro AUC in 5 folds" in final_sentence(Index(results), "5 folds")

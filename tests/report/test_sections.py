@@ -2,7 +2,7 @@
 
 import pytest
 
-from radfusion.core.results import Comparison, Estimate, OutputFile
+from radfusion.core.results import Comparison, Estimate, FeatureSource, OutputFile
 from radfusion.report.blocks import Code, Note, Picture, Table, Text
 from radfusion.report.drawings.forest import LINES, Effect, draw_forest, fitting
 from radfusion.report.feature_sentences import source_sentences
@@ -276,3 +276,44 @@ def test_the_gain_of_each_step_says_what_was_added(results):
 def test_arms_without_common_sources_have_no_gain(results):
     alone = tuple(each for each in results.models if len(each.sources) == 1)
     assert SECTIONS["gains"].build(Index(results.model_copy(update={"models": alone}))) == []
+
+
+def test_the_methods_name_only_software_that_was_used(results):
+    packages = {"pyradiomics-cuda": "1.0", "scikit-learn": "1.9", "torch": "2.1"}
+    provenance = results.provenance.model_copy(update={"packages": packages})
+
+    def software(sources):
+        changed = results.model_copy(update={"provenance": provenance, "sources": sources})
+        return dict(methods(Index(changed)))["Statistical analysis"][0].partition("Software: ")[2]
+
+    assert "pyradiomics-cuda 1.0, scikit-learn 1.9, PyTorch 2.1." in software(results.sources)
+    imported = tuple(each.model_copy(update={"settings": {"imported": []}}) for each in results.sources)
+    words = software([each for each in imported if each.kind == "other"])
+    assert "scikit-learn 1.9." in words
+    assert "pyradiomics" not in words
+    assert "PyTorch" not in words
+
+
+def test_the_methods_and_the_section_agree_on_calibration(results):
+    def said(index):
+        return dict(methods(index))["Statistical analysis"][0]
+
+    described = "calibration was described by the intercept and slope of logistic recalibration."
+    assert described in said(Index(results))
+    without = tuple(each for each in results.estimates if "calibration" not in each.metric)
+    assert "calibration itself was not assessed." in said(Index(results.model_copy(update={"estimates": without})))
+
+
+def test_clinical_features_are_named_with_units_and_levels():
+    covariates = {
+        "age": {"type": "number", "unit": "years"},
+        "sex": {"type": "category", "levels": ["f", "m"]},
+        "grade": {"type": "ordinal", "levels": ["I", "II"]},
+        "smoker": {"type": "yes-no"},
+    }
+    source = FeatureSource(
+        name="clinical", kind="clinical", n_features=4, settings={"settings": {"covariates": covariates}}
+    )
+    assert source_sentences(source) == [
+        "4 clinical features per case came from the cohort table: age (years), sex (f, m), grade (I < II) and smoker."
+    ]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from radfusion.core.results import SelectionStep
+from radfusion.core.results import SelectionStep, SetSummary
 from radfusion.modelling.steps import STEPS
 from radfusion.report.index import Index
 from radfusion.report.sections.base import SECTIONS
 from radfusion.report.sentences import methods
-from radfusion.report.step_sentences import named_steps, selection_paragraphs, step_words
+from radfusion.report.step_sentences import named_steps, selection_paragraphs, step_words, unharmonised
 
 
 def step(name, n_in=9, n_out=3, **settings):
@@ -36,6 +36,7 @@ def test_every_step_has_words_of_its_own(name):
         ("pca", {"n_components": 20}, "principal components (at most 20)"),
         ("scale", {"method": "robust"}, "scaling by median and interquartile range"),
         ("combat", {"batch": "scanner", "preserve": ("age", "sex")}, "by scanner, preserving age and sex"),
+        ("combat", {"mean_only": True}, "ComBat harmonisation of the means alone by centre"),
         ("lasso", {"rule": "1se", "folds": 5}, "largest λ within one standard error of the least deviance in 5-fold"),
         ("lasso", {"measure": "auc"}, "λ of the highest AUC in 10-fold cross-validation"),
     ],
@@ -94,3 +95,18 @@ def test_a_stability_step_without_readings_is_not_told(results):
 
 def test_no_selection_has_no_paragraph():
     assert selection_paragraphs([]) == []
+
+
+def test_centres_that_combat_did_not_know_are_named(results):
+    sets = [
+        SetSummary(name=name, role=name, n_cases=9, n_patients=9, n_by_class={}, centres=centres)
+        for name, centres in (("internal", ("A", "B")), ("external", ("B", "C", "D")))
+    ]
+    told = {"batch": "centre", "batches": {"A": 9, "B": 9}}
+    changed = of_steps(results, SelectionStep(name="combat", n_in=9, n_out=9, settings=told))
+    assert unharmonised(changed.selections, sets) == [
+        "Cases of C and D in the external set were not harmonised, because no training case is from there."
+    ]
+    assert unharmonised(of_steps(results, step("scale")).selections, sets) == []
+    scanner = SelectionStep(name="combat", n_in=9, n_out=9, settings=told | {"batch": "scanner"})
+    assert unharmonised(of_steps(results, scanner).selections, sets) == []

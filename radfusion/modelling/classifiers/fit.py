@@ -31,6 +31,8 @@ _EXPECTED = (
     "Stochastic Optimizer: Maximum iterations",  # the network is trained for a fixed number of epochs
     "Only one sample available",  # of a class, which then adds nothing to the pooled covariance
 )
+#: What they say where there is nothing to learn from: AdaBoost, and LDA of one case per class.
+_NOTHING = ("worse than random", "number of samples must be more than the number of classes")
 
 
 def fit_classifier(
@@ -116,7 +118,7 @@ def _fitted(estimator: Any, values: Floats, codes: NDArray[np.intp], *, weights:
         try:
             estimator.fit(values, codes, **weights)
         except ValueError as error:
-            if "worse than random" not in str(error):  # of AdaBoost
+            if not any(known in str(error) for known in _NOTHING):
                 raise
             return False
     return True

@@ -140,7 +140,8 @@ class Combat(Step):
     """Takes the effects of centres (or scanners) on location and scale out of features, by ComBat.
 
     Effects are estimated on the training cases at hand, without their labels, and taken out of any case of the same
-    centres. Features that do not vary within every centre pass unchanged. Needs two centres and two features or more.
+    centres. Features that do not vary within every centre pass unchanged. Needs two centres and two features or more;
+    where unseen centres pass unchanged, cases of one centre do so, too.
 
     References
     ----------
@@ -181,6 +182,8 @@ class Combat(Step):
         if not rows.names:
             return FittedStep(Keep(()), {"reason": "no feature was left to harmonise"})
         batches = fact_of_cases(rows.facts, self.batch)
+        if self.unseen == "unchanged" and len(set(batches)) == 1:
+            return FittedStep(Keep(rows.names), {"reason": f"all cases at hand have the {self.batch} {batches[0]}"})
         preserved = tuple(_preserved(rows.facts, name) for name in self.preserve)
         method = ComBat(parametric=self.parametric, mean_only=self.mean_only, reference=self.reference)
         try:

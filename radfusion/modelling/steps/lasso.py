@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from radfusion.errors import FeatureError, UserError
 from radfusion.modelling._selection_frequency import selection_frequency
-from radfusion.modelling.folds import TrainingLabels
+from radfusion.modelling.folds import STEP_FOLDS, TrainingLabels
 from radfusion.modelling.lasso import LassoCV, Penalty, cross_validated_lasso, lasso_path
 from radfusion.modelling.steps.base import STEPS, FittedStep, Signature, Step, Training
 from radfusion.modelling.transforms import Keep
@@ -55,7 +55,7 @@ class Lasso(Step):
     measure: Literal["deviance", "class", "auc"] = Field(
         "deviance", description="what is cross-validated: deviance, share misclassified, or AUC (two classes only)"
     )
-    folds: int = Field(10, ge=3, description="folds of the cross-validation that chooses lambda, by patient")
+    folds: int = Field(10, ge=STEP_FOLDS, description="folds of the cross-validation that chooses lambda, by patient")
     n_lambdas: int = Field(100, ge=2, description="length of the path of lambdas")
     max_features: int | None = Field(None, ge=1, description="largest signature; null for no limit")
     bootstraps: int = Field(

@@ -134,7 +134,8 @@ def _panel(index: Index, each: SetSummary, *, column: tuple[str, str | None], cu
     for model in index.best:
         curve = curves.get((model.model, each.name, name))
         found = index.find(metric, model.model, each.name, class_=name)
-        words = "not estimable" if found is None or found.value is None else estimate(found, brief=True)
+        bare = None if found is None else found.model_copy(update={"reason": None})  # the tables say why
+        words = "not estimable" if bare is None or bare.value is None else estimate(bare, brief=True)
         x, y = ((), ()) if curve is None else (curve.x, curve.y)
         traces.append(Trace(model.arm, x, y, words))
     n = each.n_cases
