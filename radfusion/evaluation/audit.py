@@ -129,8 +129,8 @@ def choice_of_model(results: StudyResults) -> Iterator[AuditFinding]:
     highest = choice is None or choice.rule == "highest"
     wrong = final.cv_macro_auc < best if highest else choice is not None and final.model not in choice.within
     message = (
-        f"{len(results.models)} models were compared by macro AUC on training out-of-fold predictions; {final.model} "
-        f"was chosen there ({_rule(choice)}), {len(results.models) - len(silent)} candidates are reported on every set."
+        f"Models were compared by macro AUC on training out-of-fold predictions ({len(results.models)} of them); "
+        f"{final.model} was chosen there ({_rule(choice)}). Reported on every set: {len(results.models) - len(silent)}."
     )
     verdict: Verdict = "fail" if silent or wrong else "pass"
     evidence = {"final": final.model, "rule": "highest" if choice is None else choice.rule}
@@ -238,15 +238,20 @@ def multiplicity(results: StudyResults) -> Iterator[AuditFinding]:
 
 @AUDIT_RULES.register("events per feature")
 def events_per_feature(results: StudyResults) -> Iterator[AuditFinding]:
-    """RF17: cases of the rarest training class per selected feature."""
+    """RF17: cases of the rarest training class per selected feature, of the final model and the primary comparison."""
     training = next(item for item in results.sets if item.name == "training")
     events = min(training.n_by_class.values())
     selections = {item.arm: item for item in results.selections}
-    for arm in _arms_of(_final(results), results):
+    compared = [name for item in results.comparisons if item.role == "primary" for name in item.models]
+    models = [_final(results), *(item for item in results.models if item.model in compared)]
+    for arm in dict.fromkeys(arm for model in models for arm in _arms_of(model, results)):
         selection = selections[arm]
         size = len(selection.signature)
         if size == 0:
-            message = f"{arm}: no feature was selected; its models predict training class shares."
+            message = (
+                f"{arm}: no feature was selected; its models predict training class shares, and a comparison with it "
+                "says nothing about its features. Relax modelling.steps, or leave the arm out."
+            )
             yield AuditFinding(code="RF17", verdict="fail", message=message)
             continue
         ratio = events / size

@@ -53,7 +53,10 @@ def _check_columns(step: Combat, cohort: Cohort) -> None:
     ]
     for name in (step.batch, *step.preserve):
         if name not in there:
-            raise UserError(f"{key}: the cohort table has no {name!r}; it has {', '.join(there) or 'no covariate'}")
+            raise UserError(
+                f"{key}: the cohort table has no {name!r}; it has {', '.join(there) or 'none'}: add the column, or "
+                "take the step out of modelling.steps"
+            )
         try:
             fact_of_cases(cohort.frame, name)
         except FeatureError as error:
