@@ -82,3 +82,12 @@ def test_the_lasso_is_timed_beside_glmnet(root, tmp_path):
         assert (rows["cpu_s"] > 0).all()
         assert rows["index_min"].max() - rows["index_min"].min() <= 1
         assert np.ptp(rows["deviance_min"]) < 1e-2
+
+
+@pytest.mark.slow
+def test_classifiers_are_judged_on_simulated_cohorts(root, tmp_path):
+    few = ["--classifiers", "logistic", "knn", "--trials", "2", "--out", tmp_path / "out.csv"]
+    subprocess.run([sys.executable, root / "benchmarks" / "classifiers.py", *few], check=True, cwd=root)
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table.groupby("classifier")["cohort"].nunique().to_dict() == {"knn": 3, "logistic": 3}
+    assert table["macro_auc"].between(0.6, 0.95).all()

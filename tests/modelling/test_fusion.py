@@ -182,8 +182,7 @@ def test_nothing_is_found_in_noise(simulate, quick, rule):
     """Labels and features have nothing to do with each other: the mean AUC over 20 repeats is 0.5 within 2 SE.
 
     A stacker with weights of any sign that is fitted on the out-of-fold probabilities of the other folds, as is often
-    done, finds 0.522 (SE 0.007, z = 3.2; 80 repeats of 90 training cases, three classes, two arms of 12 features): it
-    turns scores around that are below chance. Ours is 0.490 (SE 0.006) there, the mean of probabilities 0.493.
+    done, turns scores around that are below chance.
     """
     settings = quick(
         steps=["missing", "scale"], classifiers=("logistic",), late_rule=rule, folds=4, inner_folds=4, null_runs=0
