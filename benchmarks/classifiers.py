@@ -2,7 +2,7 @@
 
 ``python benchmarks/classifiers.py --tables FOLDER`` writes ``benchmarks/results/classifiers.csv``. FOLDER holds tables
 of features and an ``index.csv`` that names them (``file``, ``outcome``); without it, only simulated cohorts are used.
-Per cohort, 5-fold cross-validation: in each fold the 20 features that differ most between classes, no two of them with a
+Per cohort, 5-fold cross-validation: in each fold the 20 features that differ most between classes, no two with a
 correlation above 0.9, go to all classifiers. ``--trials`` asks for a search by inner folds.
 """
 
