@@ -170,10 +170,10 @@ def test_the_final_model_predicts_a_new_film_as_it_did_in_the_run(folder: Path, 
     case = cases.iloc[0]
     files = (folder / "cohort" / case[name] for name in ("image", "segmentation"))
     found = predict_case(folder / "first", *files)
-    assert found["model"] == results.final_model
+    assert found.model == results.final_model
     (kept,) = (folder / "first" / "predictions").glob(f"{results.final_model.replace('/', '*')}.csv")
     row = pd.read_csv(kept, index_col="case").loc[case["case"]]
-    assert list(found["probabilities"].values()) == pytest.approx([row[f"p_{label}"] for label in "012"], rel=1e-5)
+    assert [found.probabilities[label] for label in "012"] == pytest.approx([row[f"p_{label}"] for label in "012"])
 
 
 def test_the_report_says_that_nothing_pretrained_was_there_and_plots_what_it_holds(folder: Path) -> None:
