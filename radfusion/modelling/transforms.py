@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from radfusion.core.registry import Registry
 from radfusion.modelling.rows import Rows
 
-__all__ = ["TRANSFORMS", "Affine", "Impute", "Keep", "Transform", "positions"]
+__all__ = ["TRANSFORMS", "Affine", "Columnwise", "Impute", "Keep", "Transform", "positions"]
 
 Floats = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]
@@ -126,8 +126,14 @@ TRANSFORMS.add("keep", Keep)
 
 
 @dataclass(frozen=True, eq=False)
-class _Columnwise(Transform):
-    """One number or more per feature."""
+class Columnwise(Transform):
+    """One number or more per feature: the last axis of every array runs along the features.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The p features.
+    """
 
     names: tuple[str, ...]
 
@@ -144,8 +150,8 @@ class _Columnwise(Transform):
     def restrict(self, outputs: Sequence[str]) -> Transform | None:
         """The same for some of the features."""
         columns = positions(self.names, outputs)
-        kept = {name: array[columns] for name, array in self.arrays().items()}
-        return self.kept(kept, {"names": list(outputs)})
+        kept = {name: array[..., columns] for name, array in self.arrays().items()}
+        return self.kept(kept, self.told() | {"names": list(outputs)})
 
     def told(self) -> dict[str, Any]:
         """The names."""
@@ -153,7 +159,7 @@ class _Columnwise(Transform):
 
 
 @dataclass(frozen=True, eq=False)
-class Impute(_Columnwise):
+class Impute(Columnwise):
     """A missing value becomes a number of the training cases.
 
     Attributes
@@ -183,7 +189,7 @@ TRANSFORMS.add("impute", Impute)
 
 
 @dataclass(frozen=True, eq=False)
-class Affine(_Columnwise):
+class Affine(Columnwise):
     """Each feature less its centre, divided by its scale.
 
     Attributes

@@ -15,7 +15,7 @@ from radfusion.core.cohort_columns import UNKNOWN
 from radfusion.errors import FeatureError, UserError
 from radfusion.modelling.harmonisation import ComBat, Harmonisation
 from radfusion.modelling.steps.base import STEPS, FittedStep, Step, Training
-from radfusion.modelling.transforms import TRANSFORMS, Arrays, Keep, Transform, positions
+from radfusion.modelling.transforms import TRANSFORMS, Arrays, Columnwise, Keep
 
 __all__ = ["Combat", "Harmonised", "Preserved", "fact_of_cases"]
 
@@ -34,7 +34,7 @@ class Preserved(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Harmonised(Transform):
+class Harmonised(Columnwise):
     """Features without the effects of batches that training cases had.
 
     Attributes
@@ -52,21 +52,10 @@ class Harmonised(Transform):
     """
 
     kind: ClassVar[str] = "combat"
-    names: tuple[str, ...]
     batch: str
     preserved: tuple[Preserved, ...]
     unchanged: bool
     fitted: Harmonisation
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The features."""
-        return self.names
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The same features."""
-        return self.names
 
     @property
     def batches(self) -> tuple[str, ...]:
@@ -100,13 +89,6 @@ class Harmonised(Transform):
             columns = _coded(facts[known], self.preserved)
             result[known] = self.fitted.transform(values[known], batches[known], columns)
         return result
-
-    def restrict(self, outputs: Sequence[str]) -> Harmonised:
-        """The same for some of the features."""
-        at = positions(self.names, outputs)
-        return self.kept(
-            {name: array[..., at] for name, array in self.arrays().items()}, self.told() | {"names": outputs}
-        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Those of the :class:`Harmonisation`."""
